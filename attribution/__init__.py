@@ -1,0 +1,1 @@
+"""Which streamer, live session, short video, ad or group brought each order."""

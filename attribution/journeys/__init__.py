@@ -1,0 +1,5 @@
+"""Journeys: the one value every model reads."""
+
+from attribution.journeys.batch import Journeys
+
+__all__ = ["Journeys"]

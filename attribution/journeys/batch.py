@@ -1,0 +1,629 @@
+"""The Journeys value: an immutable columnar batch of any number of journeys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from markupsafe import Markup
+
+from attribution import columns as door
+from attribution.errors import DataError, quoted
+from attribution.journeys import paths as path_text
+from attribution.journeys.graph import journey_graph
+from attribution.journeys.touchpoints import assemble
+from attribution.names import BLOCKS, DEFAULT_TIMEZONE, ORDER_SOURCE, VALUE
+from attribution.notes import Note, NoteKind
+from attribution.numerics import sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import networkx as nx
+    from numpy.typing import NDArray
+
+__all__ = ["Journeys"]
+
+_SAME_PLACE = ("session_id", "content_id", "streamer_id")
+_SHOWN_ROWS = 10
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Journeys:
+    """An immutable batch of n journeys with T touchpoints in all.
+
+    Build it with `from_paths` or `from_touchpoints`. A journey without touchpoints is an
+    unattributed order (conversions) or an untouched person (nulls).
+
+    Attributes
+    ----------
+    channels
+        Channel names, sorted; a touchpoint's code is an index into them.
+    offsets
+        (n + 1,) journey i's touchpoints are `offsets[i]:offsets[i + 1]`, in time order.
+    codes
+        (T,) channel code of each touchpoint.
+    conversions, nulls
+        (n,) how many journeys of this shape converted and how many did not; whole numbers are
+        kept as integers.
+    values
+        Money columns, each (n,) float64 in the caller's unit; the first is `value`.
+    ages
+        (T,) milliseconds from touchpoint to the journey's close, or None for path counts.
+    evidence
+        (T,) True where the touchpoint is only what an order says of its own source. Heuristics
+        use it; Markov and Shapley read `observed()`, because only buyers have one.
+    touch
+        Further touchpoint columns, each (T,).
+    weight
+        (n,) factor on all of a journey's amounts, or None for 1.
+    block
+        (n,) the person's block out of 64, or None where there are no persons.
+    closed_at
+        (n,) UTC epoch milliseconds, or None.
+    order_id
+        (n,) the order's id, None for journeys without one; or None for path counts.
+    open
+        (n,) True where the journey had not yet expired at the time of reading; or None.
+    segments
+        Further journey columns, each (n,).
+    notes
+        What a reader must know of how these journeys were read.
+    """
+
+    channels: tuple[str, ...]
+    offsets: NDArray[np.int64]
+    codes: NDArray[np.int32]
+    conversions: NDArray[Any]
+    nulls: NDArray[Any]
+    values: Mapping[str, NDArray[np.float64]]
+    ages: NDArray[np.int64] | None = None
+    evidence: NDArray[np.bool_] | None = None
+    touch: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    weight: NDArray[np.float64] | None = None
+    block: NDArray[np.uint8] | None = None
+    closed_at: NDArray[np.int64] | None = None
+    order_id: NDArray[np.object_] | None = None
+    open: NDArray[np.bool_] | None = None
+    segments: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    def __post_init__(self) -> None:
+        path_text.checked_channels(self.channels)
+        if list(self.channels) != sorted(set(self.channels)):
+            raise DataError(
+                "channels out of order or repeated", "distinct names in sorted order",
+                "Build journeys with from_paths or from_touchpoints.",
+            )
+        for name, size in self._sizes().items():
+            column = getattr(self, name)
+            if isinstance(column, np.ndarray):
+                object.__setattr__(self, name, _frozen(column, name, size))
+            elif column is not None:
+                frozen = {key: _frozen(item, key, size) for key, item in column.items()}
+                object.__setattr__(self, name, MappingProxyType(frozen))
+
+    def _sizes(self) -> dict[str, int]:
+        n, touchpoints = len(self.offsets) - 1, int(self.offsets[-1])
+        by_touch = ("codes", "ages", "evidence", "touch")
+        by_journey = ("conversions", "nulls", "values", "weight", "block", "closed_at",
+                      "order_id", "open", "segments")
+        return ({"offsets": n + 1} | dict.fromkeys(by_touch, touchpoints)
+                | dict.fromkeys(by_journey, n))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {f.name: getattr(self, f.name) for f in fields(self)}
+        plain = {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in state.items()}
+        return _rebuild, (plain,)
+
+    # ------------------------------------------------------------------ where journeys come from
+
+    @classmethod
+    def from_paths(
+        cls,
+        frame: Any,
+        *,
+        path: str = "path",
+        conversions: str = "total_conversions",
+        value: str | None = "total_conversion_value",
+        nulls: str | None = "total_null",
+        sep: str = " > ",
+    ) -> Journeys:
+        """Read path counts: one row per path, with how often it converted and how often not.
+
+        Parameters
+        ----------
+        frame
+            A pandas DataFrame or any frame that speaks the Arrow PyCapsule interface.
+        path, conversions, value, nulls
+            Column names; `value=None` or `nulls=None` says that the frame has no such column.
+        sep
+            What stands between two channels. Blanks around it and around names do not count.
+
+        Raises
+        ------
+        DataError
+            For a missing column, an empty step, a negative or non-numeric count ...; the message
+            names row, column, finding and remedy.
+        """
+        if len(door.names_of(frame)) and _is_empty(frame):
+            raise DataError("no rows", "at least one path", "Check that the input is complete.")
+        parsed = path_text.parse(frame, path, sep)
+        converted = door.counts(frame, conversions)
+        none = np.zeros(len(converted), np.int64)
+        return cls(
+            channels=parsed.channels,
+            offsets=parsed.offsets,
+            codes=parsed.codes,
+            conversions=converted,
+            nulls=none if nulls is None else door.counts(frame, nulls),
+            values={VALUE: none.astype(float) if value is None else door.amounts(frame, value)},
+        )
+
+    @classmethod
+    def from_touchpoints(
+        cls,
+        touchpoints: Any,
+        orders: Any,
+        *,
+        lookback: str | pd.Timedelta = "30D",
+        expiry: str | pd.Timedelta | None = None,
+        channel: str = "channel",
+        columns: Sequence[str] = (),
+        values: Sequence[str] = (),
+        segments: Sequence[str] = (),
+        person: str = "person",
+        at: str = "at",
+        order_id: str = "order_id",
+        value: str = VALUE,
+        same_visit: str | pd.Timedelta = "30min",
+        reuse: bool = False,
+        tz: str = DEFAULT_TIMEZONE,
+        as_of: str | pd.Timestamp | None = None,
+    ) -> Journeys:
+        """Assemble journeys from raw rows: one journey per order, the rest non-converting.
+
+        Parameters
+        ----------
+        touchpoints
+            Frame of person, at, channel; ties in time are broken by `event_id` if it has one,
+            else by row. Rows whose `event` is "order_source" are evidence, not exposure.
+        orders
+            Frame of order_id, person, at, value. An order without a person is unattributed.
+        lookback
+            Time before the order in which touchpoints count.
+        expiry
+            Silence after which a journey without an order ends; `lookback` if not given.
+        columns, values, segments
+            Further columns to carry: of touchpoints, money of orders, and labels of orders.
+        same_visit
+            Orders of one person within this time of a visit's first order share its touchpoints;
+            touchpoints of an earlier visit are consumed, unless `reuse`.
+        tz
+            Where times without a zone were written.
+        as_of
+            Rows after this instant are left out; the latest instant in the data if not given.
+
+        Raises
+        ------
+        DataError
+            For a missing column, an unreadable time, a repeated order id ...
+        """
+        windows = {
+            "lookback": door.duration_ms(lookback, "lookback"),
+            "expiry": door.duration_ms(lookback if expiry is None else expiry, "expiry"),
+            "same_visit": door.duration_ms(same_visit, "same_visit"),
+        }
+        touch = _read_touchpoints(touchpoints, person, at, channel, tz)
+        order = _read_orders(orders, person, at, order_id, tz)
+        notes = _zone_notes(touch.naive + order.naive, tz)
+        limit = _as_of(as_of, tz, touch.at, order.at)
+        touch_rows, order_rows = np.flatnonzero(touch.at <= limit), np.flatnonzero(order.at <= limit)
+        left_out = len(touch.at) + len(order.at) - len(touch_rows) - len(order_rows)
+        if left_out:
+            notes += (Note(NoteKind.AFTER_AS_OF, left_out, _iso(limit, tz)),)
+        if order.without_person:
+            notes += (Note(NoteKind.ORDERS_WITHOUT_PERSON, order.without_person),)
+
+        people = pa.concat_arrays([touch.person.take(touch_rows), order.person.take(order_rows)])
+        encoded = people.dictionary_encode()
+        person_code = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        split = len(touch_rows)
+        made = assemble(
+            person_code[:split], touch.at[touch_rows], touch.tie[touch_rows],
+            person_code[split:], order.at[order_rows],
+            reuse=reuse, as_of=limit, **windows,
+        )
+        block = _blocks(encoded.dictionary.to_pylist())[made.person]
+        has_order = made.order >= 0
+        of_order = order_rows[made.order[has_order]]
+        converted = has_order.astype(np.int64)
+
+        def from_orders(column: NDArray[Any], missing: Any) -> NDArray[Any]:
+            out = np.full(len(has_order), missing, dtype=np.result_type(column, type(missing)))
+            out[has_order] = column[of_order]
+            return out
+
+        journeys = cls(
+            channels=touch.channels,
+            offsets=made.offsets,
+            codes=touch.code[touch_rows][made.touch],
+            ages=made.ages,
+            touch={c: door.plain(touchpoints, c)[touch_rows][made.touch] for c in columns},
+            evidence=touch.evidence[touch_rows][made.touch] if touch.evidence.any() else None,
+            conversions=converted,
+            nulls=1 - converted,
+            values={
+                name: from_orders(door.amounts(orders, name), 0.0)
+                for name in dict.fromkeys((value, *values))
+            },
+            block=block,
+            closed_at=made.closed_at,
+            order_id=from_orders(order.order_id, None),
+            open=made.open,
+            segments={s: from_orders(door.plain(orders, s).astype(object), None) for s in segments},
+            notes=notes,
+        )
+        if value != VALUE:
+            journeys = replace(journeys, values={VALUE: journeys.values[value]} | {
+                k: v for k, v in journeys.values.items() if k != value})
+        if journeys.evidence is None:
+            return journeys
+        places = {p: door.plain(touchpoints, p)[touch_rows][made.touch]
+                  for p in _SAME_PLACE if p in door.names_of(touchpoints)}
+        return _with_settled_evidence(journeys, places, int(touch.evidence[touch_rows].sum()))
+
+    # ------------------------------------------------------------------ what journeys hold
+
+    def __len__(self) -> int:
+        """Return the number of rows (path counts hold many journeys in one row)."""
+        return len(self.offsets) - 1
+
+    @property
+    def journeys(self) -> int | float:
+        """The number of journeys: conversions and nulls together."""
+        return (self.conversions.sum() + self.nulls.sum()).item()  # type: ignore[no-any-return]
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """(n,) touchpoints of each journey."""
+        return _frozen(np.diff(self.offsets), "lengths", len(self))
+
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """(T,) the journey each touchpoint belongs to."""
+        return _frozen(np.repeat(np.arange(len(self)), self.lengths), "rows", len(self.codes))
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What a conversion is worth: `conversions`, `value`, and further money columns."""
+        return ("conversions", *self.values)
+
+    def amounts(self) -> NDArray[np.float64]:
+        """Return (n, m) the weighted measures of each journey."""
+        table = np.column_stack([self.conversions, *self.values.values()]).astype(float)
+        return table if self.weight is None else table * self.weight[:, None]
+
+    def weighted_nulls(self) -> NDArray[np.float64]:
+        """Return (n,) the weighted number of journeys that did not convert."""
+        nulls = self.nulls.astype(float)
+        return nulls if self.weight is None else nulls * self.weight
+
+    def take(self, rows: Any) -> Journeys:
+        """Return the chosen journeys: a slice, a mask or row numbers."""
+        rows = np.arange(len(self))[rows]
+        offsets, where = sequences.take(self.offsets, rows)
+        return self._with(offsets, where, rows)
+
+    __getitem__ = take
+
+    @cached_property
+    def converting(self) -> Journeys:
+        """The journeys that carry a conversion or money; the others move no credit."""
+        keep = self.conversions != 0
+        for column in self.values.values():
+            keep = keep | (column != 0)
+        return self if keep.all() else self.take(keep)
+
+    @cached_property
+    def observed(self) -> Journeys:
+        """The journeys without the touchpoints that are only an order's evidence of its source."""
+        if self.evidence is None:
+            return self
+        keep = np.flatnonzero(~self.evidence)
+        lengths = np.bincount(self.rows[keep], minlength=len(self))
+        seen = self._with(sequences.offsets_of(lengths), keep, np.arange(len(self)))
+        return replace(seen, evidence=None)
+
+    def _with(
+        self, offsets: NDArray[np.int64], where: NDArray[np.int64], rows: NDArray[np.int64]
+    ) -> Journeys:
+        """Return the journeys `rows`, holding the touchpoints `where` between new offsets."""
+
+        def chosen(column: Any, index: NDArray[np.int64]) -> Any:
+            if column is None:
+                return None
+            if isinstance(column, np.ndarray):
+                return column[index]
+            return {name: item[index] for name, item in column.items()}
+
+        return Journeys(
+            channels=self.channels, offsets=offsets, notes=self.notes,
+            **{n: chosen(getattr(self, n), where) for n in ("codes", "ages", "evidence", "touch")},
+            **{n: chosen(getattr(self, n), rows)
+               for n in ("conversions", "nulls", "values", "weight", "block", "closed_at",
+                         "order_id", "open", "segments")},
+        )
+
+    # ------------------------------------------------------------------ how to look at them
+
+    def frame(self, sep: str = " > ") -> pd.DataFrame:
+        """Return one row per journey: path, touchpoints, conversions, nulls, money, order."""
+        data: dict[str, Any] = {
+            "path": _text(path_text.join(self.channels, self.offsets, self.codes, sep)),
+            "touchpoints": self.lengths,
+            "conversions": self.conversions,
+            "nulls": self.nulls,
+            **self.values,
+        }
+        if self.order_id is not None:
+            data = {"order_id": self.order_id} | data
+        if self.closed_at is not None:
+            data["closed_at"] = pd.to_datetime(self.closed_at, unit="ms", utc=True)
+        optional = {"open": self.open, "weight": self.weight, "block": self.block}
+        data |= {name: column for name, column in optional.items() if column is not None}
+        return pd.DataFrame(data | dict(self.segments))
+
+    def touchpoints(self) -> pd.DataFrame:
+        """Return one row per touchpoint: journey, position, channel, age and carried columns."""
+        data: dict[str, Any] = {
+            "journey": self.rows,
+            "position": sequences.positions(self.offsets),
+            "channel": pd.Categorical.from_codes(self.codes, list(self.channels)),
+        }
+        if self.ages is not None:
+            data["age"] = pd.to_timedelta(self.ages, unit="ms")
+        if self.evidence is not None:
+            data["evidence"] = self.evidence
+        return pd.DataFrame(data | dict(self.touch))
+
+    def paths(self, sep: str = " > ") -> pd.DataFrame:
+        """Return path counts, most conversions first, in the shape that `from_paths` reads."""
+        first, inverse = sequences.group(self.offsets, self.codes)
+        table = sequences.sum_by(
+            inverse, np.column_stack([self.amounts(), self.weighted_nulls()]), len(first)
+        )
+        offsets, where = sequences.take(self.offsets, first)
+        frame = pd.DataFrame(
+            {
+                "path": _text(path_text.join(self.channels, offsets, self.codes[where], sep)),
+                "total_conversions": _whole(table[:, 0]),
+                "total_conversion_value": table[:, 1],
+                "total_null": _whole(table[:, -1]),
+            }
+        )
+        order = ["total_conversions", "total_null", "path"]
+        return frame.sort_values(order, ascending=[False, False, True], ignore_index=True)
+
+    def graph(self) -> nx.DiGraph:
+        """Return the journey graph with START, CONVERSION and NULL; see `journey_graph`."""
+        nulls = self.weighted_nulls()
+        return journey_graph(
+            self.channels, self.offsets, self.codes, self.amounts()[:, 0], nulls
+        )
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Speak the Arrow PyCapsule interface: one row per journey, touchpoints as lists."""
+        bounds = pa.array(self.offsets)
+
+        def per_touch(column: pa.Array) -> pa.Array:
+            return pa.LargeListArray.from_arrays(bounds, column)
+
+        names = pa.DictionaryArray.from_arrays(pa.array(self.codes), pa.array(self.channels,
+                                                                              pa.string()))
+        data = {"channel": per_touch(names)}
+        if self.ages is not None:
+            data["age_ms"] = per_touch(pa.array(self.ages))
+        data |= {"conversions": pa.array(self.conversions), "nulls": pa.array(self.nulls)}
+        data |= {name: pa.array(column) for name, column in self.values.items()}
+        if self.order_id is not None:
+            data["order_id"] = pa.array(self.order_id, pa.string())
+        stream: object = pa.table(data).__arrow_c_stream__(requested_schema)
+        return stream
+
+    def __repr__(self) -> str:
+        times = "with ages" if self.ages is not None else "without times"
+        return (
+            f"Journeys({len(self):,} rows, {self.journeys:,} journeys, "
+            f"{self.conversions.sum():,} conversions, {len(self.codes):,} touchpoints, "
+            f"{len(self.channels):,} channels, {times})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show the totals and the most frequent paths; channel names are escaped."""
+        first = self.take(np.argsort(-self.conversions, kind="stable")[:_SHOWN_ROWS])
+        names = first.channels
+        rows = Markup("").join(
+            Markup("<tr><td>{}</td><td>{:,}</td><td>{:,}</td><td>{:,.2f}</td></tr>").format(
+                " › ".join(names[c] for c in first.codes[a:b][:_SHOWN_ROWS])
+                + (" …" if b - a > _SHOWN_ROWS else "") or "–",
+                first.conversions[i], first.nulls[i], first.values[VALUE][i],
+            )
+            for i, (a, b) in enumerate(zip(first.offsets[:-1], first.offsets[1:], strict=True))
+        )
+        head = Markup("<p>{}</p><table><tr><th>path</th><th>conversions</th><th>nulls</th>"
+                      "<th>value</th></tr>").format(repr(self))
+        return head + rows + Markup("</table>")
+
+
+# ---------------------------------------------------------------------- reading raw rows
+
+
+@dataclass(frozen=True)
+class _Touchpoints:
+    person: pa.Array
+    at: NDArray[np.int64]
+    naive: int
+    channels: tuple[str, ...]
+    code: NDArray[np.int32]
+    tie: NDArray[np.int64]
+    evidence: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Orders:
+    person: pa.Array
+    at: NDArray[np.int64]
+    naive: int
+    order_id: NDArray[np.object_]
+    without_person: int
+
+
+def _read_touchpoints(frame: Any, person: str, at: str, channel: str, tz: str) -> _Touchpoints:
+    try:
+        people = door.identifiers(frame, person)
+        if people.null_count:
+            row = int(np.flatnonzero(people.is_null().to_numpy(zero_copy_only=False))[0])
+            raise DataError(
+                "an empty cell", "the person", "Remove touchpoints whose person is unknown.",
+                row=row + 1, column=person,
+            )
+        times = door.instants(frame, at, tz)
+        raw, found = door.codes(
+            pc.utf8_trim_whitespace(door.text(frame, channel)), channel, role="channel"
+        )
+        found = [name.strip() for name in found]
+        if "" in found:
+            row = int(np.flatnonzero(raw == found.index(""))[0])
+            raise DataError("an empty channel name", "the channel", "Name the channel.",
+                            row=row + 1, column=channel)
+        channels, recode = path_text.sorted_channels(found)
+        names = door.names_of(frame)
+        tie = np.arange(len(raw), dtype=np.int64)
+        if "event_id" in names:
+            tie = pc.rank(door.identifiers(frame, "event_id"), tiebreaker="dense").to_numpy(
+                ).astype(np.int64)
+        evidence = np.zeros(len(raw), bool)
+        if "event" in names:
+            is_evidence = pc.equal(door.text(frame, "event"), ORDER_SOURCE)
+            evidence = pc.fill_null(is_evidence, False).to_numpy(zero_copy_only=False)  # noqa: FBT003
+    except DataError as error:
+        raise error if error.source else error.at("touchpoints") from None
+    return _Touchpoints(people, times.ms, times.without_zone, channels, recode[raw], tie, evidence)
+
+
+def _read_orders(frame: Any, person: str, at: str, order_id: str, tz: str) -> _Orders:
+    try:
+        ids = door.identifiers(frame, order_id)
+        raw, found = door.codes(ids, order_id, role="order id")
+        if len(found) < len(raw):
+            seen = np.zeros(len(found), np.int64)
+            np.add.at(seen, raw, 1)
+            row = int(np.flatnonzero(seen[raw] > 1)[1])
+            raise DataError(
+                f"order {quoted(ids[row].as_py())} again", "each order id once",
+                "Keep one row per order: sum its lines, or drop the repeated rows.",
+                row=row + 1, column=order_id,
+            )
+        people = door.identifiers(frame, person)
+        unknown = people.is_null().to_numpy(zero_copy_only=False)
+        # A person of their own keeps such an order apart from every touchpoint and order.
+        own = pa.array([f"\0{i}" if u else None for i, u in enumerate(unknown)],
+                       pa.large_string()) if unknown.any() else people
+        times = door.instants(frame, at, tz)
+    except DataError as error:
+        raise error if error.source else error.at("orders") from None
+    return _Orders(
+        pc.coalesce(people, own), times.ms, times.without_zone,
+        np.asarray(ids.to_pandas(), dtype=object), int(unknown.sum()),
+    )
+
+
+def _with_settled_evidence(
+    journeys: Journeys, places: Mapping[str, NDArray[Any]], rows_given: int
+) -> Journeys:
+    """Keep an order's evidence of its source only where no touchpoint already says as much.
+
+    Evidence belongs to the order of the same instant. It says nothing new if the journey holds
+    a touchpoint of the same room, video or streamer (the same channel, where none is given).
+    """
+    evidence = journeys.evidence
+    assert evidence is not None and journeys.ages is not None  # noqa: PT018, S101
+    own = evidence & (journeys.ages == 0) & (journeys.conversions[journeys.rows] > 0)
+    labels = list(places.values()) or [journeys.codes]
+    known = np.zeros(len(evidence), bool)
+    for label in labels:
+        code, _ = pd.factorize(label)
+        pair = journeys.rows * (code.max(initial=0) + 2) + code
+        known |= np.isin(pair, pair[~evidence & (code >= 0)]) & (code >= 0)
+    keep = np.flatnonzero(~evidence | (own & ~known))
+    lengths = np.bincount(journeys.rows[keep], minlength=len(journeys))
+    settled = journeys._with(sequences.offsets_of(lengths), keep, np.arange(len(journeys)))
+    real = (settled.lengths > 0) | (settled.conversions > 0)  # evidence alone is no journey
+    unused = rows_given - int(own.sum())
+    note = (Note(NoteKind.EVIDENCE_UNUSED, unused),) if unused else ()
+    return replace(settled.take(real), notes=journeys.notes + note)
+
+
+def _zone_notes(without_zone: int, tz: str) -> tuple[Note, ...]:
+    return (Note(NoteKind.WITHOUT_ZONE, without_zone, tz),) if without_zone else ()
+
+
+def _as_of(
+    as_of: str | pd.Timestamp | None, tz: str, touch_at: NDArray[np.int64],
+    order_at: NDArray[np.int64],
+) -> int:
+    if as_of is not None:
+        return int(door.instants(pa.table({"as_of": [_moment(as_of)]}), "as_of", tz).ms[0])
+    return int(max(touch_at.max(initial=0), order_at.max(initial=0)))
+
+
+def _moment(as_of: str | pd.Timestamp) -> str | pd.Timestamp:
+    return as_of if isinstance(as_of, str) else pd.Timestamp(as_of)
+
+
+def _iso(ms: int, tz: str) -> str:
+    return pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert(tz).isoformat()
+
+
+def _blocks(people: list[str]) -> NDArray[np.uint8]:
+    """Return each person's block: a hash that is the same in every process and batch."""
+    hashes = pd.util.hash_array(np.array(people, dtype=object), categorize=False)
+    return (hashes % BLOCKS).astype(np.uint8)
+
+
+# ---------------------------------------------------------------------- small helpers
+
+
+def _frozen(column: NDArray[Any], name: str, size: int) -> NDArray[Any]:
+    if column.shape != (size,):
+        raise DataError(
+            f"{column.shape} entries", f"{size} entries", "Build journeys with from_paths or "
+            "from_touchpoints.", column=name,
+        )
+    if column.flags.writeable:
+        column = column.view() if column.base is None else column.copy()
+        column.flags.writeable = False
+    return column
+
+
+def _rebuild(state: dict[str, Any]) -> Journeys:
+    return Journeys(**state)
+
+
+def _is_empty(frame: Any) -> bool:
+    return len(door.arrow(frame, door.names_of(frame)[0])) == 0
+
+
+def _text(array: pa.Array) -> pd.Series[Any]:
+    return pd.Series(array.to_pandas())
+
+
+def _whole(column: NDArray[np.float64]) -> NDArray[Any]:
+    return column.astype(np.int64) if (column == np.floor(column)).all() else column

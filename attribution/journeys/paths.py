@@ -1,0 +1,142 @@
+"""Path counts: text such as "A > B > A" to channel codes, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attribution import columns
+from attribution.errors import ConfigError, DataError, quoted
+from attribution.names import RESERVED
+from attribution.numerics.sequences import offsets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["ParsedPaths", "checked_channels", "join", "parse", "sorted_channels"]
+
+_OTHER_SEPARATORS = ("->", "=>", "→", ">", "|", "»", ";", "/", ",")
+
+
+class ParsedPaths(NamedTuple):
+    """Channel names in sorted order, and each path's codes."""
+
+    channels: tuple[str, ...]
+    offsets: NDArray[np.int64]
+    codes: NDArray[np.int32]
+
+
+def parse(frame: Any, column: str, sep: str) -> ParsedPaths:
+    """Split a column of paths; blanks around names do not count, an empty path has no step.
+
+    Raises
+    ------
+    DataError
+        For an empty step, a reserved channel name, or a separator that is not the file's.
+    """
+    mark = sep.strip() or sep
+    if not mark:
+        raise ConfigError("sep is empty. Give the text that stands between two channels.")
+    paths = pc.fill_null(columns.text(frame, column), "")
+    empty = pc.equal(pc.utf8_trim_whitespace(paths), "").to_numpy(zero_copy_only=False)
+    steps = pc.split_pattern(paths, mark)
+    lengths = pc.list_value_length(steps).to_numpy(zero_copy_only=False).astype(np.int64)
+    _check_separator(paths, lengths, mark, column)
+    encoded = steps.flatten().dictionary_encode()
+    raw = encoded.indices.to_numpy(zero_copy_only=False)
+    found = [name.strip() for name in encoded.dictionary.to_pylist()]
+    if empty.any():
+        raw = raw[~np.repeat(empty, lengths)]
+        lengths = np.where(empty, 0, lengths)
+    offsets = offsets_of(lengths)
+    if "" in found:
+        _refuse_empty_steps(paths, offsets, np.array([not name for name in found])[raw], column)
+    used = np.zeros(len(found), bool)
+    used[raw] = True
+    channels, recode = sorted_channels([n if u else "" for n, u in zip(found, used, strict=True)])
+    return ParsedPaths(channels, offsets, recode[raw])
+
+
+def sorted_channels(found: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Return the distinct non-empty names in sorted order, and the new code of each given name."""
+    channels = checked_channels(tuple(sorted({name for name in found if name})))
+    code = {name: position for position, name in enumerate(channels)}
+    return channels, np.array([code.get(name, -1) for name in found], dtype=np.int32)
+
+
+def checked_channels(channels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names if none is reserved for a row of the results."""
+    for name in channels:
+        if name in RESERVED:
+            raise DataError(
+                f"a channel named {name!r}",
+                "channel names other than " + " and ".join(RESERVED),
+                "Rename that channel: these rows stand for orders without a channel.",
+            )
+    return channels
+
+
+def join(
+    channels: tuple[str, ...], offsets: NDArray[np.int64], codes: NDArray[np.integer], sep: str
+) -> pa.Array:
+    """Return each path as text, with the separator between names."""
+    mark = sep.strip() or sep
+    for name in channels:
+        if mark in name:
+            raise DataError(
+                f"a channel named {quoted(name)}, which holds the separator {mark!r}",
+                "a separator that no channel name holds",
+                'Pass another one, such as sep=" | ".',
+            )
+    names = pa.DictionaryArray.from_arrays(
+        pa.array(codes, pa.int32()), pa.array(channels, pa.string())
+    ).dictionary_decode()
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names), sep)
+
+
+def _check_separator(
+    paths: pa.Array, lengths: NDArray[np.int64], mark: str, column: str
+) -> None:
+    """Refuse a separator that splits nothing while another known one would, or half of one."""
+    if (lengths > 1).any():
+        longer = next((s for s in _OTHER_SEPARATORS if len(s) > len(mark) and mark in s), None)
+        whole = 0 if longer is None else pc.sum(pc.count_substring(paths, longer)).as_py()
+        if longer is None or whole < (lengths - 1).sum():
+            return
+    else:
+        counts = {
+            s: pc.sum(pc.match_substring(paths, s)).as_py() or 0
+            for s in _OTHER_SEPARATORS
+            if s != mark
+        }
+        longer = max(counts, key=lambda s: counts[s])
+        whole = counts[longer]
+        if whole < max(2, 0.2 * len(paths)):
+            return
+    row = int(np.flatnonzero(pc.match_substring(paths, longer).to_numpy(zero_copy_only=False))[0])
+    raise DataError(
+        f"{quoted(paths[row].as_py())}, with {longer!r} between names in {whole} places",
+        f"channel names separated by {mark!r}",
+        f'If {longer!r} separates the channels, pass sep="{longer}"; '
+        "if it belongs to the names, rename them.",
+        row=row + 1, column=column,
+    )
+
+
+def _refuse_empty_steps(
+    paths: pa.Array, offsets: NDArray[np.int64], blank: NDArray[np.bool_], column: str
+) -> None:
+    bad = np.flatnonzero(blank)
+    if len(bad):
+        row = int(np.searchsorted(offsets, bad[0], side="right")) - 1
+        raise DataError(
+            f"{quoted(paths[row].as_py())}, with an empty step", "a channel name in every step",
+            "Remove the extra separator or name the missing channel; "
+            "leave the whole cell empty for an order without a touchpoint.",
+            row=row + 1, column=column,
+        )

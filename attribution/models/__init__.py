@@ -1,0 +1,1 @@
+"""The models: frozen dataclasses with `tally` and `credit`."""

@@ -1,0 +1,17 @@
+"""The words that stand for something in every frame and graph."""
+
+from __future__ import annotations
+
+ORGANIC = "(organic)"
+UNATTRIBUTED = "(unattributed)"
+RESERVED = (ORGANIC, UNATTRIBUTED)
+
+START = "START"
+CONVERSION = "CONVERSION"
+NULL = "NULL"
+
+VALUE = "value"
+ORDER_SOURCE = "order_source"
+
+DEFAULT_TIMEZONE = "Asia/Shanghai"
+BLOCKS = 64

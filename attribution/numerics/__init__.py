@@ -1,0 +1,1 @@
+"""Pure array mathematics: sequences, absorbing chains, cooperative games."""
