@@ -34,8 +34,6 @@ class Credit:
         (channels, measures) removal effects, for models on a graph.
     errors
         (channels, measures) standard errors of a sampled estimate; None where it is exact.
-    steps
-        The transition table, for models on a graph.
     caution
         (channels,) True where the model credits more than a channel can have touched.
     """
@@ -47,7 +45,6 @@ class Credit:
     organic: NDArray[np.float64] | None = None
     effects: NDArray[np.float64] | None = None
     errors: NDArray[np.float64] | None = None
-    steps: pd.DataFrame | None = None
     caution: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
@@ -86,11 +83,6 @@ class Credit:
             return None
         index = pd.Index(self.channels, name="channel", dtype="str")
         return pd.DataFrame(self.effects, index=index, columns=list(self.measures))
-
-    @property
-    def transitions(self) -> pd.DataFrame | None:
-        """Transition table: source, target, count, probability; None for other models."""
-        return None if self.steps is None else self.steps.copy()
 
     @property
     def cautions(self) -> list[str]:

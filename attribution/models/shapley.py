@@ -1,0 +1,165 @@
+"""Shapley values of the channels, for a worth that is always named (Shapley 1953)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from attribution.credit import Credit
+from attribution.errors import ModelError
+from attribution.numerics import game, sequences
+from attribution.tally import Tally, tally_rows, tally_weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attribution.journeys import Journeys
+
+__all__ = ["Shapley", "shapley_by_position"]
+
+Worth = Literal["conversions", "rate"]
+_MOST_EXACT = 26
+
+
+@dataclass(frozen=True)
+class Shapley:
+    """Shapley values of a game between channels.
+
+    Parameters
+    ----------
+    worth
+        What a set of channels S is worth. "conversions": the conversions of journeys whose
+        channels all lie in S; its Shapley value is an equal split of every journey over its
+        distinct channels (Zhao et al. 2018). "rate": those conversions divided by the journeys
+        that lie in S, 0 where there are none; credit is the value times the journeys with a
+        touchpoint, and adds up by itself. Rates compare buyers with non-buyers, so credit can be
+        negative; it is reported as it is.
+    exact
+        "rate": the number of channels up to which every coalition is visited (2^n of them).
+    permutations, seed
+        "rate" with more channels: orders of arrival sampled, and the seed they are drawn with;
+        the credit then carries standard errors.
+    """
+
+    worth: Worth = "conversions"
+    exact: int = 24
+    permutations: int = 1_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.worth not in get_args(Worth):
+            raise ModelError(
+                f"Shapley(worth={self.worth!r}): write one of {', '.join(get_args(Worth))}."
+            )
+        if not 0 <= self.exact <= _MOST_EXACT:
+            raise ModelError(
+                f"Shapley(exact={self.exact!r}): between 0 and {_MOST_EXACT}; each further channel "
+                "doubles time and memory."
+            )
+        if self.permutations < 4:  # noqa: PLR2004 - two pairs, or there is no standard error
+            raise ModelError(f"Shapley(permutations={self.permutations!r}): draw at least 4.")
+
+    def tally(self, journeys: Journeys) -> Tally:
+        """Return credit per channel ("conversions"), or sums per set of channels ("rate")."""
+        seen = journeys.observed
+        if self.worth == "conversions":
+            chosen = seen.converting
+            return tally_weights(chosen, _first_occurrences(chosen).astype(float))
+        keep = np.flatnonzero(_first_occurrences(seen))
+        rows, codes = seen.rows[keep], seen.codes[keep]
+        order = np.lexsort((codes, rows))
+        offsets = sequences.offsets_of(np.bincount(rows, minlength=len(seen)))
+        amounts = np.column_stack([seen.weighted_nulls(), seen.amounts()])
+        return tally_rows(
+            seen.channels, ("null", *seen.measures), seen.measures, offsets, codes[order], amounts
+        )
+
+    def credit(self, tally: Tally) -> Credit:
+        """Return the Shapley values, scaled to the attributed conversions and money."""
+        if self.worth == "conversions":
+            return Credit(tally.channels, tally.measures, tally.by_channel(), tally.unattributed)
+        amounts = np.zeros((len(tally.channels), len(tally.measures)))
+        errors = np.zeros_like(amounts)
+        known = tally.lengths > 0
+        players, codes = np.unique(tally.codes, return_inverse=True)
+        offsets = sequences.offsets_of(tally.lengths[known])
+        trials = tally.column("null")[known] + tally.column("conversions")[known]
+        gained = tally.measured[known]
+        sampled = len(players) > self.exact
+        if sampled:
+            found = game.shapley_sampled(
+                offsets, codes, gained, trials, len(players), self.permutations, self.seed
+            )
+            amounts[players], errors[players] = found
+        elif len(players):
+            amounts[players] = _exactly(offsets, codes, gained, trials, len(players))
+        touched = np.bincount(
+            tally.codes,
+            weights=np.repeat(tally.column("conversions")[known], tally.lengths[known]),
+            minlength=len(tally.channels),
+        )
+        credited = amounts * trials.sum()
+        return Credit(
+            tally.channels, tally.measures, credited, tally.unattributed,
+            errors=errors * trials.sum() if sampled else None,
+            caution=credited[:, 0] > touched * (1 + 1e-9),
+        )
+
+
+def _exactly(
+    offsets: NDArray[np.int64],
+    codes: NDArray[np.integer],
+    gained: NDArray[np.float64],
+    trials: NDArray[np.float64],
+    players: int,
+) -> NDArray[np.float64]:
+    inside = game.subset_sums(game.coalition_amounts(offsets, codes, trials, players))
+    out = np.empty((players, gained.shape[1]))
+    for measure in range(gained.shape[1]):
+        worth = game.subset_sums(
+            game.coalition_amounts(offsets, codes, gained[:, measure], players)
+        )
+        np.divide(worth, inside, out=worth, where=inside > 0)
+        out[:, measure] = game.shapley(worth)
+    return out
+
+
+def _first_occurrences(journeys: Journeys) -> NDArray[np.bool_]:
+    """Mark each channel's first touchpoint in every journey."""
+    pair = journeys.rows * max(1, len(journeys.channels)) + journeys.codes
+    _, first = np.unique(pair, return_index=True)
+    marked = np.zeros(len(pair), bool)
+    marked[first] = True
+    return marked
+
+
+def shapley_by_position(journeys: Journeys) -> pd.DataFrame:
+    """Break Shapley("conversions") down by where in the journey a channel stood.
+
+    Each occurrence of a channel in a journey with the channels S gets 1 / (|S| n), n being how
+    often the channel occurs in it (Zhao et al. 2018, ordered Shapley). Summed over positions this
+    is the Shapley value itself: a breakdown, not another model.
+
+    Returns
+    -------
+    DataFrame
+        Columns channel, position (from 1), conversions, value, further money columns.
+    """
+    chosen = journeys.observed.converting
+    n = max(1, len(chosen.channels))
+    pair = chosen.rows * n + chosen.codes
+    pairs, inverse, often = np.unique(pair, return_inverse=True, return_counts=True)
+    distinct = np.bincount(pairs // n, minlength=len(chosen))
+    share = 1.0 / (distinct[chosen.rows] * often[inverse])
+    position = sequences.positions(chosen.offsets) + 1
+    amounts = chosen.amounts()[chosen.rows] * share[:, None]
+    keys, group = np.unique(position * n + chosen.codes, return_inverse=True)
+    frame = pd.DataFrame(
+        sequences.sum_by(group, amounts, len(keys)), columns=list(journeys.measures)
+    )
+    frame.insert(0, "channel", np.array(chosen.channels, dtype=object)[keys % n])
+    frame.insert(1, "position", keys // n)
+    return frame.sort_values(["channel", "position"], ignore_index=True)
