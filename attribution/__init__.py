@@ -1,1 +1,78 @@
-"""Which streamer, live session, short video, ad or group brought each order."""
+"""Which streamer, live session, short video, ad or group brought each order.
+
+    journeys = attribution.read_paths("paths.csv")
+    attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
+"""
+
+from attribution.credit import Credit
+from attribution.errors import (
+    AttributionError,
+    ConfigError,
+    DataError,
+    MissingAges,
+    ModelError,
+    ReportError,
+)
+from attribution.evaluate.compare import Comparison, compare
+from attribution.intake.paths import read_paths, read_touchpoints
+from attribution.intake.shipped import shipped
+from attribution.journeys import Journeys
+from attribution.model import Model, attribute, check_model, label
+from attribution.models.heuristic import (
+    FirstTouch,
+    LastNonDirect,
+    LastTouch,
+    Linear,
+    PositionBased,
+    TimeDecay,
+    TouchpointModel,
+)
+from attribution.models.markov import Markov
+from attribution.models.named import default_models, model_from_text, usable_models
+from attribution.models.profile import profile
+from attribution.models.rule import Rule
+from attribution.models.shapley import Shapley, shapley_by_position
+from attribution.names import __version__
+from attribution.notes import Note, NoteKind
+from attribution.tally import Tally, tally_rows, tally_weights
+
+__all__ = [
+    "AttributionError",
+    "Comparison",
+    "ConfigError",
+    "Credit",
+    "DataError",
+    "FirstTouch",
+    "Journeys",
+    "LastNonDirect",
+    "LastTouch",
+    "Linear",
+    "Markov",
+    "MissingAges",
+    "Model",
+    "ModelError",
+    "Note",
+    "NoteKind",
+    "PositionBased",
+    "ReportError",
+    "Rule",
+    "Shapley",
+    "Tally",
+    "TimeDecay",
+    "TouchpointModel",
+    "__version__",
+    "attribute",
+    "check_model",
+    "compare",
+    "default_models",
+    "label",
+    "model_from_text",
+    "profile",
+    "read_paths",
+    "read_touchpoints",
+    "shapley_by_position",
+    "shipped",
+    "tally_rows",
+    "tally_weights",
+    "usable_models",
+]

@@ -56,12 +56,11 @@ def arrow(frame: Any, column: str) -> pa.Array:
     if names.count(column) != 1:
         raise _no_column(column, names)
     if isinstance(frame, pd.DataFrame):
-        series = frame[column]
-        try:
-            return _combined(pa.array(series, from_pandas=True))
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            return _combined(pa.array([_as_text(item) for item in series], pa.string()))
-    return _combined(_table(frame).column(column))
+        return _from_series(frame.iloc[:, names.index(column)])
+    array = _combined(_table(frame).column(column))
+    if not pa.types.is_floating(array.type):
+        return array
+    return pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
 
 
 def text(frame: Any, column: str) -> pa.StringArray:
@@ -80,7 +79,10 @@ def text(frame: Any, column: str) -> pa.StringArray:
 
 
 def identifiers(frame: Any, column: str) -> pa.StringArray:
-    """Return ids as strings. Whole numbers are taken, floats refused: they lose digits."""
+    """Return ids as strings, a blank one as null.
+
+    Whole numbers are taken, floats refused: they lose digits.
+    """
     array = arrow(frame, column)
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), pa.large_string())
@@ -96,7 +98,9 @@ def identifiers(frame: Any, column: str) -> pa.StringArray:
             f"{array.type} values", "ids as text or whole numbers",
             "Name the column that holds the id.", column=column,
         )
-    return array.cast(pa.large_string())
+    ids = array.cast(pa.large_string())
+    blank = pc.equal(pc.utf8_trim_whitespace(ids), "")
+    return pc.if_else(blank, pa.scalar(None, ids.type), ids)
 
 
 def counts(frame: Any, column: str) -> NDArray[Any]:
@@ -127,9 +131,7 @@ def amounts(frame: Any, column: str) -> NDArray[np.float64]:
             f"{kind} values such as {quoted(_first(array))}", "numbers",
             "Name a numeric column.", column=column,
         )
-    values: NDArray[np.float64] = (
-        array.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
-    )
+    values = _floats(array)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         row = int(bad[0])
@@ -204,8 +206,9 @@ def plain(frame: Any, column: str) -> NDArray[Any]:
 def duration_ms(value: str | pd.Timedelta, name: str, *, least: int = 0) -> int:
     """Return a duration such as "7D", "36h" or a Timedelta in whole milliseconds."""
     try:
-        delta = pd.Timedelta(value)
-        ms = int(delta / pd.Timedelta(1, "ms"))
+        # pandas would take a number without a unit for nanoseconds.
+        bare = isinstance(value, int | float) or str(value).strip().replace(".", "").isdigit()
+        ms = -1 if bare else int(pd.Timedelta(value) / pd.Timedelta(1, "ms"))
     except (ValueError, TypeError, OverflowError):
         ms = -1
     if ms < least:
@@ -226,15 +229,16 @@ def _zone(tz: str) -> ZoneInfo:
 
 
 def _from_epoch(array: pa.Array, column: str) -> NDArray[np.int64]:
-    numbers = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    middle = float(np.median(numbers)) if len(numbers) else 0.0
+    numbers = _floats(array)
+    middle = float(np.median(numbers))
     for per_second, to_ms, _unit in _EPOCH_UNITS:
         low, high = _EARLIEST_MS / 1000 * per_second, _LATEST_MS / 1000 * per_second
         if low <= middle <= high:
             if pa.types.is_integer(array.type):
                 whole = array.to_numpy(zero_copy_only=False).astype(np.int64)
                 return whole * 1000 if to_ms == 1000.0 else whole // (per_second // 1000)
-            return np.round(numbers * to_ms).astype(np.int64)
+            # No number can be far out of range and in range once it is whole.
+            return np.clip(np.round(numbers * to_ms), 0, 2.0**62).astype(np.int64)
     raise DataError(
         f"numbers around {middle:g}", "times, or epoch seconds or milliseconds",
         "Name the time column, or convert it to ISO text such as 2026-11-22T20:00:00+08:00.",
@@ -246,9 +250,9 @@ def _from_text(
     array: pa.Array, column: str, zone: ZoneInfo
 ) -> tuple[NDArray[np.int64], int]:
     """Parse ISO text. Zone suffixes are looked at first: pandas refuses a mixture."""
-    if pc.all(pc.match_substring_regex(array, r"^\s*\d{10,19}\s*$")).as_py():
+    if pc.all(pc.match_substring_regex(array, r"^\s*(\d{10,18}|[1-8]\d{18})\s*$")).as_py():
         return _from_epoch(pc.utf8_trim_whitespace(array).cast(pa.int64()), column), 0
-    zoned = pc.match_substring_regex(array, r"(Z|z|UTC|GMT|[+-]\d{2}:?\d{2})\s*$")
+    zoned = pc.match_substring_regex(array, r"(Z|z|[+-]\d{2}(:?\d{2})?)\s*$")
     has_zone = zoned.to_numpy(zero_copy_only=False).astype(bool) & pc.match_substring(
         array, ":"
     ).to_numpy(zero_copy_only=False).astype(bool)
@@ -330,23 +334,43 @@ def _table(frame: Any) -> pa.Table:
     )
 
 
+def _from_series(series: pd.Series[Any]) -> pa.Array:
+    """Return a pandas column; objects of several kinds become text, as they print."""
+    try:
+        array = _combined(pa.array(series, from_pandas=True))
+        # Arrow reads times with and without a zone as if all were UTC; their text tells them apart.
+        if series.dtype != object or not pa.types.is_timestamp(array.type):
+            return array
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        pass
+    empty = series.isna().to_numpy()
+    items = [None if gone else str(item) for item, gone in zip(series, empty, strict=True)]
+    return pa.array(items, pa.large_string())
+
+
 def _combined(column: Any) -> pa.Array:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):  # several chunks that would overflow 32-bit offsets
         array = pa.concat_arrays([chunk.cast(pa.large_string()) for chunk in array.chunks])
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    return array
+        names = _without_views(array.dictionary)
+        array = pa.DictionaryArray.from_arrays(array.indices, names).dictionary_decode()
+    return _without_views(array)
+
+
+def _without_views(array: pa.Array) -> pa.Array:
+    """Return text in the form that every kernel takes: few take views, which polars hands out."""
+    return array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
+
+
+def _floats(array: pa.Array) -> NDArray[np.float64]:
+    """Return numbers as float64, the nearest one where 2^53 is passed; null is NaN."""
+    values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.asarray(values).astype(np.float64)
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
-
-
-def _as_text(item: object) -> str | None:
-    return None if item is None or item is pd.NaT or item != item else str(item)  # noqa: PLR0124
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _first(array: pa.Array) -> object:

@@ -16,7 +16,7 @@ from attribution.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Model", "attribute", "check_model", "label"]
+__all__ = ["Model", "attribute", "check_model", "label", "tallies"]
 
 
 @runtime_checkable
@@ -34,14 +34,18 @@ class Model(Protocol):
 
 def attribute(journeys: Journeys | Iterable[Journeys], model: Model) -> Credit:
     """Return the model's credit for one batch of journeys or for many."""
-    batches = [journeys] if isinstance(journeys, Journeys) else journeys
-    tally: Tally | None = None
-    for batch in batches:
-        part = model.tally(batch)
-        tally = part if tally is None else tally + part
-    if tally is None:
-        raise ModelError("There are no journeys to attribute: the batches were empty.")
-    return model.credit(tally)
+    return model.credit(tallies(journeys, [model])[0])
+
+
+def tallies(journeys: Journeys | Iterable[Journeys], models: Sequence[Model]) -> list[Tally]:
+    """Return each model's tally over one batch of journeys or many, in one pass over them."""
+    found: list[Tally] = []
+    for batch in [journeys] if isinstance(journeys, Journeys) else journeys:
+        part = [model.tally(batch) for model in models]
+        found = [a + b for a, b in zip(found, part, strict=True)] if found else part
+    if not found:
+        raise ModelError("There is nothing to attribute: no batch of journeys, or no model.")
+    return found
 
 
 def label(model: Model) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,16 @@ class Tally:
     offsets: NDArray[np.int64]
     codes: NDArray[np.int32]
     sums: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        for name in ("offsets", "codes", "sums"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tally, (self.channels, self.columns, self.measures, self.offsets, self.codes,
+                       self.sums)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

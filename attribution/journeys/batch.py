@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from markupsafe import Markup
 
 from attribution import columns as door
-from attribution.errors import DataError, quoted
+from attribution.errors import DataError
 from attribution.journeys import paths as path_text
+from attribution.journeys import rows as rows_door
 from attribution.journeys.graph import journey_graph
 from attribution.journeys.touchpoints import assemble
-from attribution.names import BLOCKS, DEFAULT_TIMEZONE, ORDER_SOURCE, VALUE
+from attribution.names import DEFAULT_TIMEZONE, VALUE
 from attribution.notes import Note, NoteKind
 from attribution.numerics import sequences
 
@@ -220,63 +220,63 @@ class Journeys:
             "expiry": door.duration_ms(lookback if expiry is None else expiry, "expiry"),
             "same_visit": door.duration_ms(same_visit, "same_visit"),
         }
-        touch = _read_touchpoints(touchpoints, person, at, channel, tz)
-        order = _read_orders(orders, person, at, order_id, tz)
-        notes = _zone_notes(touch.naive + order.naive, tz)
-        limit = _as_of(as_of, tz, touch.at, order.at)
+        touch = rows_door.read_touchpoints(touchpoints, person, at, channel, tz)
+        order = rows_door.read_orders(orders, person, at, order_id, tz)
+        limit = rows_door.as_of_ms(as_of, tz, touch, order)
         touch_rows, order_rows = np.flatnonzero(touch.at <= limit), np.flatnonzero(order.at <= limit)
-        left_out = len(touch.at) + len(order.at) - len(touch_rows) - len(order_rows)
-        if left_out:
-            notes += (Note(NoteKind.AFTER_AS_OF, left_out, _iso(limit, tz)),)
-        if order.without_person:
-            notes += (Note(NoteKind.ORDERS_WITHOUT_PERSON, order.without_person),)
-
-        people = pa.concat_arrays([touch.person.take(touch_rows), order.person.take(order_rows)])
-        encoded = people.dictionary_encode()
-        person_code = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         split = len(touch_rows)
+        person_code, block = rows_door.people(
+            touch.person.take(touch_rows), order.person.take(order_rows)
+        )
         made = assemble(
             person_code[:split], touch.at[touch_rows], touch.tie[touch_rows],
             person_code[split:], order.at[order_rows],
             reuse=reuse, as_of=limit, **windows,
         )
-        block = _blocks(encoded.dictionary.to_pylist())[made.person]
+        left_out = len(touch.at) + len(order.at) - len(touch_rows) - len(order_rows)
+        notes = tuple(
+            note
+            for note in (
+                Note(NoteKind.WITHOUT_ZONE, touch.naive + order.naive, tz),
+                Note(NoteKind.AFTER_AS_OF, left_out, _iso(limit, tz)),
+                Note(NoteKind.ORDERS_WITHOUT_PERSON, order.without_person),
+            )
+            if note.count
+        )
         has_order = made.order >= 0
         of_order = order_rows[made.order[has_order]]
         converted = has_order.astype(np.int64)
+
+        def of_touch(column: NDArray[Any]) -> NDArray[Any]:
+            return column[touch_rows][made.touch]
 
         def from_orders(column: NDArray[Any], missing: Any) -> NDArray[Any]:
             out = np.full(len(has_order), missing, dtype=np.result_type(column, type(missing)))
             out[has_order] = column[of_order]
             return out
 
+        money = {VALUE: value} | {name: name for name in values if name not in (value, VALUE)}
         journeys = cls(
             channels=touch.channels,
             offsets=made.offsets,
-            codes=touch.code[touch_rows][made.touch],
+            codes=of_touch(touch.code),
             ages=made.ages,
-            touch={c: door.plain(touchpoints, c)[touch_rows][made.touch] for c in columns},
-            evidence=touch.evidence[touch_rows][made.touch] if touch.evidence.any() else None,
+            touch={name: of_touch(door.plain(touchpoints, name)) for name in columns},
+            evidence=of_touch(touch.evidence) if touch.evidence.any() else None,
             conversions=converted,
             nulls=1 - converted,
-            values={
-                name: from_orders(door.amounts(orders, name), 0.0)
-                for name in dict.fromkeys((value, *values))
-            },
-            block=block,
+            values={k: from_orders(door.amounts(orders, name), 0.0) for k, name in money.items()},
+            block=block[made.person],
             closed_at=made.closed_at,
             order_id=from_orders(order.order_id, None),
             open=made.open,
             segments={s: from_orders(door.plain(orders, s).astype(object), None) for s in segments},
             notes=notes,
         )
-        if value != VALUE:
-            journeys = replace(journeys, values={VALUE: journeys.values[value]} | {
-                k: v for k, v in journeys.values.items() if k != value})
         if journeys.evidence is None:
             return journeys
-        places = {p: door.plain(touchpoints, p)[touch_rows][made.touch]
-                  for p in _SAME_PLACE if p in door.names_of(touchpoints)}
+        known = door.names_of(touchpoints)
+        places = {p: of_touch(door.plain(touchpoints, p)) for p in _SAME_PLACE if p in known}
         return _with_settled_evidence(journeys, places, int(touch.evidence[touch_rows].sum()))
 
     # ------------------------------------------------------------------ what journeys hold
@@ -300,6 +300,15 @@ class Journeys:
         """(T,) the journey each touchpoint belongs to."""
         return _frozen(np.repeat(np.arange(len(self)), self.lengths), "rows", len(self.codes))
 
+    @cached_property
+    def distinct(self) -> NDArray[np.bool_]:
+        """(T,) True at each channel's first touchpoint in its journey."""
+        pair = self.rows * max(1, len(self.channels)) + self.codes
+        _, first = np.unique(pair, return_index=True)
+        marked = np.zeros(len(pair), bool)
+        marked[first] = True
+        return _frozen(marked, "distinct", len(self.codes))
+
     @property
     def measures(self) -> tuple[str, ...]:
         """What a conversion is worth: `conversions`, `value`, and further money columns."""
@@ -322,6 +331,21 @@ class Journeys:
         return self._with(offsets, where, rows)
 
     __getitem__ = take
+
+    def rolled_up(self, names: Mapping[str, str]) -> Journeys:
+        """Return the same journeys at a coarser level: each named channel under its new name."""
+        new = [names.get(name, name) for name in self.channels]
+        channels, recode = path_text.sorted_channels(new)
+        return replace(self, channels=channels, codes=recode[self.codes])
+
+    def without_repeats(self) -> Journeys:
+        """Return the journeys with neighbouring touchpoints of one channel merged into the first."""
+        fresh = np.append(True, np.diff(self.codes) != 0)[: len(self.codes)]
+        fresh[self.offsets[:-1][self.lengths > 0]] = True
+        lengths = np.bincount(self.rows[fresh], minlength=len(self))
+        return self._with(
+            sequences.offsets_of(lengths), np.flatnonzero(fresh), np.arange(len(self))
+        )
 
     @cached_property
     def converting(self) -> Journeys:
@@ -462,89 +486,6 @@ class Journeys:
         return head + rows + Markup("</table>")
 
 
-# ---------------------------------------------------------------------- reading raw rows
-
-
-@dataclass(frozen=True)
-class _Touchpoints:
-    person: pa.Array
-    at: NDArray[np.int64]
-    naive: int
-    channels: tuple[str, ...]
-    code: NDArray[np.int32]
-    tie: NDArray[np.int64]
-    evidence: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class _Orders:
-    person: pa.Array
-    at: NDArray[np.int64]
-    naive: int
-    order_id: NDArray[np.object_]
-    without_person: int
-
-
-def _read_touchpoints(frame: Any, person: str, at: str, channel: str, tz: str) -> _Touchpoints:
-    try:
-        people = door.identifiers(frame, person)
-        if people.null_count:
-            row = int(np.flatnonzero(people.is_null().to_numpy(zero_copy_only=False))[0])
-            raise DataError(
-                "an empty cell", "the person", "Remove touchpoints whose person is unknown.",
-                row=row + 1, column=person,
-            )
-        times = door.instants(frame, at, tz)
-        raw, found = door.codes(
-            pc.utf8_trim_whitespace(door.text(frame, channel)), channel, role="channel"
-        )
-        found = [name.strip() for name in found]
-        if "" in found:
-            row = int(np.flatnonzero(raw == found.index(""))[0])
-            raise DataError("an empty channel name", "the channel", "Name the channel.",
-                            row=row + 1, column=channel)
-        channels, recode = path_text.sorted_channels(found)
-        names = door.names_of(frame)
-        tie = np.arange(len(raw), dtype=np.int64)
-        if "event_id" in names:
-            tie = pc.rank(door.identifiers(frame, "event_id"), tiebreaker="dense").to_numpy(
-                ).astype(np.int64)
-        evidence = np.zeros(len(raw), bool)
-        if "event" in names:
-            is_evidence = pc.equal(door.text(frame, "event"), ORDER_SOURCE)
-            evidence = pc.fill_null(is_evidence, False).to_numpy(zero_copy_only=False)  # noqa: FBT003
-    except DataError as error:
-        raise error if error.source else error.at("touchpoints") from None
-    return _Touchpoints(people, times.ms, times.without_zone, channels, recode[raw], tie, evidence)
-
-
-def _read_orders(frame: Any, person: str, at: str, order_id: str, tz: str) -> _Orders:
-    try:
-        ids = door.identifiers(frame, order_id)
-        raw, found = door.codes(ids, order_id, role="order id")
-        if len(found) < len(raw):
-            seen = np.zeros(len(found), np.int64)
-            np.add.at(seen, raw, 1)
-            row = int(np.flatnonzero(seen[raw] > 1)[1])
-            raise DataError(
-                f"order {quoted(ids[row].as_py())} again", "each order id once",
-                "Keep one row per order: sum its lines, or drop the repeated rows.",
-                row=row + 1, column=order_id,
-            )
-        people = door.identifiers(frame, person)
-        unknown = people.is_null().to_numpy(zero_copy_only=False)
-        # A person of their own keeps such an order apart from every touchpoint and order.
-        own = pa.array([f"\0{i}" if u else None for i, u in enumerate(unknown)],
-                       pa.large_string()) if unknown.any() else people
-        times = door.instants(frame, at, tz)
-    except DataError as error:
-        raise error if error.source else error.at("orders") from None
-    return _Orders(
-        pc.coalesce(people, own), times.ms, times.without_zone,
-        np.asarray(ids.to_pandas(), dtype=object), int(unknown.sum()),
-    )
-
-
 def _with_settled_evidence(
     journeys: Journeys, places: Mapping[str, NDArray[Any]], rows_given: int
 ) -> Journeys:
@@ -571,33 +512,6 @@ def _with_settled_evidence(
     return replace(settled.take(real), notes=journeys.notes + note)
 
 
-def _zone_notes(without_zone: int, tz: str) -> tuple[Note, ...]:
-    return (Note(NoteKind.WITHOUT_ZONE, without_zone, tz),) if without_zone else ()
-
-
-def _as_of(
-    as_of: str | pd.Timestamp | None, tz: str, touch_at: NDArray[np.int64],
-    order_at: NDArray[np.int64],
-) -> int:
-    if as_of is not None:
-        return int(door.instants(pa.table({"as_of": [_moment(as_of)]}), "as_of", tz).ms[0])
-    return int(max(touch_at.max(initial=0), order_at.max(initial=0)))
-
-
-def _moment(as_of: str | pd.Timestamp) -> str | pd.Timestamp:
-    return as_of if isinstance(as_of, str) else pd.Timestamp(as_of)
-
-
-def _iso(ms: int, tz: str) -> str:
-    return pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert(tz).isoformat()
-
-
-def _blocks(people: list[str]) -> NDArray[np.uint8]:
-    """Return each person's block: a hash that is the same in every process and batch."""
-    hashes = pd.util.hash_array(np.array(people, dtype=object), categorize=False)
-    return (hashes % BLOCKS).astype(np.uint8)
-
-
 # ---------------------------------------------------------------------- small helpers
 
 
@@ -615,6 +529,10 @@ def _frozen(column: NDArray[Any], name: str, size: int) -> NDArray[Any]:
 
 def _rebuild(state: dict[str, Any]) -> Journeys:
     return Journeys(**state)
+
+
+def _iso(ms: int, tz: str) -> str:
+    return pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert(tz).isoformat()
 
 
 def _is_empty(frame: Any) -> bool:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from attribution.columns import duration_ms
 from attribution.credit import Credit
-from attribution.errors import MissingAges, ModelError, quoted
+from attribution.errors import MissingAges, ModelError
 from attribution.model import label
 from attribution.tally import Tally, tally_weights
 
@@ -38,13 +38,12 @@ class TouchpointModel(Protocol):
         """Return credit per channel, summed over the journeys."""
         chosen = journeys.converting
         weights = np.asarray(self.weights(chosen), dtype=float)
-        if weights.shape != chosen.codes.shape or not (weights >= 0).all():
+        if weights.shape != chosen.codes.shape or not (np.isfinite(weights) & (weights >= 0)).all():
             raise ModelError(
                 f"{label(self)} gave weights that are not one number of 0 or more for each of the "
                 f"{len(chosen.codes)} touchpoints."
             )
-        part = tally_weights(chosen, weights)
-        return part
+        return tally_weights(chosen, weights)
 
     def credit(self, tally: Tally) -> Credit:
         """Return the tallied credit as it stands."""
@@ -113,7 +112,7 @@ class PositionBased(TouchpointModel):
     last: float = 0.4
 
     def __post_init__(self) -> None:
-        if not (self.first >= 0 and self.last >= 0 and 0 < self.first + self.last <= 1):
+        if not (self.first >= 0 and self.last >= 0 and 0 < self.first + self.last <= 1 + 1e-12):
             raise ModelError(
                 f"PositionBased(first={self.first!r}, last={self.last!r}): the shares must be 0 "
                 "or more and add up to more than 0 and at most 1."
@@ -122,7 +121,8 @@ class PositionBased(TouchpointModel):
     def weights(self, journeys: Journeys) -> NDArray[np.float64]:
         """Return the position's share of each touchpoint."""
         lengths = journeys.lengths
-        middle = (1.0 - self.first - self.last) / np.maximum(lengths - 2, 1)
+        # 1 - 0.07 - 0.93 is less than 0 in binary.
+        middle = max(0.0, 1.0 - self.first - self.last) / np.maximum(lengths - 2, 1)
         weights = middle[journeys.rows]
         some = lengths > 0
         weights[journeys.offsets[:-1][some]] = self.first

@@ -55,8 +55,9 @@ class Markov:
     nulls: bool = True
 
     def __post_init__(self) -> None:
-        if self.order < 1 or int(self.order) != self.order:
+        if not isinstance(self.order, int | np.integer) or self.order < 1:
             raise ModelError(f"Markov(order={self.order!r}): the order must be 1, 2, 3 ...")
+        object.__setattr__(self, "order", int(self.order))
         if self.removal not in get_args(Removal):
             raise ModelError(
                 f"Markov(removal={self.removal!r}): write one of {', '.join(get_args(Removal))}."

@@ -67,8 +67,8 @@ class Shapley:
         seen = journeys.observed
         if self.worth == "conversions":
             chosen = seen.converting
-            return tally_weights(chosen, _first_occurrences(chosen).astype(float))
-        keep = np.flatnonzero(_first_occurrences(seen))
+            return tally_weights(chosen, chosen.distinct.astype(float))
+        keep = np.flatnonzero(seen.distinct)
         rows, codes = seen.rows[keep], seen.codes[keep]
         order = np.lexsort((codes, rows))
         offsets = sequences.offsets_of(np.bincount(rows, minlength=len(seen)))
@@ -125,15 +125,6 @@ def _exactly(
         np.divide(worth, inside, out=worth, where=inside > 0)
         out[:, measure] = game.shapley(worth)
     return out
-
-
-def _first_occurrences(journeys: Journeys) -> NDArray[np.bool_]:
-    """Mark each channel's first touchpoint in every journey."""
-    pair = journeys.rows * max(1, len(journeys.channels)) + journeys.codes
-    _, first = np.unique(pair, return_index=True)
-    marked = np.zeros(len(pair), bool)
-    marked[first] = True
-    return marked
 
 
 def shapley_by_position(journeys: Journeys) -> pd.DataFrame:

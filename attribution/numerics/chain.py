@@ -83,14 +83,22 @@ def _by_hubs(q: csr_array, visits: Floats, reward: Floats) -> tuple[Floats, Floa
 
 
 def _return_diagonal(q: csr_array, visits: Floats) -> Floats | None:
-    """Return diag((I - q)^-1): short return paths if these suffice, else more hubs."""
-    back = q.T.tocsr()
-    two = q @ q
-    two_back = two.T.tocsr()
-    terms = [q.diagonal(), *(np.asarray(pair.sum(axis=1)).ravel() for pair in (
-        q.multiply(back), two.multiply(back), two.multiply(two_back)))]
-    if max(terms[-2].max(initial=0.0), terms[-1].max(initial=0.0)) < 1e-14:  # noqa: PLR2004
-        return np.asarray(1.0 + sum(terms))
+    """Return diag((I - q)^-1). A walk returns only inside its strong component: one at a time."""
+    from scipy.sparse.csgraph import connected_components
+
+    count, component = connected_components(q, connection="strong")
+    sizes = np.bincount(component, minlength=count)
+    inside = np.split(np.argsort(component, kind="stable"), np.cumsum(sizes)[:-1])
+    returns = np.asarray(1.0 / (1.0 - q.diagonal()))
+    for label in np.flatnonzero(sizes > 1):
+        found = _block_diagonal(q[inside[label]][:, inside[label]], visits[inside[label]])
+        if found is None:
+            return None
+        returns[inside[label]] = found
+    return returns
+
+
+def _block_diagonal(q: csr_array, visits: Floats) -> Floats | None:
     if q.shape[0] <= _DENSE:
         return np.asarray(np.linalg.inv(np.eye(q.shape[0]) - q.toarray()).diagonal())
     deeper = _by_hubs(q, visits, np.zeros((q.shape[0], 0)))
@@ -100,10 +108,11 @@ def _return_diagonal(q: csr_array, visits: Floats) -> Floats | None:
 def _geometric(q: csr_array, first: Floats) -> Floats | None:
     """Return (I - q)^-1 first as the sum of q^i first, or None if it converges slowly."""
     total, term = first.copy(), first
+    enough = 1e-14 * np.abs(first).max(axis=0, initial=0.0)
     for _ in range(_SERIES):
         term = q @ term
         total += term
-        if np.abs(term).max(initial=0.0) < 1e-13:  # noqa: PLR2004
+        if (np.abs(term).max(axis=0, initial=0.0) <= enough).all():
             return total
     return None
 
@@ -160,9 +169,10 @@ class _Sweep:
         from scipy.sparse import csr_array  # noqa: PLC0415
 
         self.back = q.T.tocsr()
-        group = _groups(last, visits)
+        group = _groups(last, visits, int(max(before.max(), last.max())) + 1)
         size = int(group.max(initial=0)) + 1
         states = np.arange(len(last))
+        self.visits = visits
         self.size = size
         self.source = group[before]
         ones = np.ones(len(last))
@@ -177,7 +187,10 @@ class _Sweep:
         begin = np.repeat(start[:, None], sets, axis=1)
         begin[state, which] = 0.0
         coarse_begin = self.of_last @ begin
-        mass = begin
+        # Begin with mass wherever the chain goes: a group whose mass has not yet reached the
+        # state it leaves by would seem to hold it for ever.
+        mass = np.repeat(self.visits[:, None], sets, axis=1)
+        mass[state, which] = 0.0
         # Probability is conserved to rounding: less than this cannot be asked for.
         goal = 1e-15 * max(1.0, float(start.sum())) * 8
         best = np.inf
@@ -189,7 +202,10 @@ class _Sweep:
             if residual <= goal or (residual < 1e-12 and residual >= best and cycle > 2):  # noqa: PLR2004
                 return np.asarray(start[state] + hit)
             best = min(best, residual)
-            scale = self._coarse(flow, mass, coarse_begin)
+            try:
+                scale = self._coarse(flow, mass, coarse_begin)
+            except np.linalg.LinAlgError:
+                break
             flow *= scale[self.source]
             flow += begin
             mass = flow
@@ -230,7 +246,7 @@ def _worth(q: csr_array, visits: Floats, reward: Floats, last: NDArray[np.int64]
     from scipy.sparse import csr_array, eye_array  # noqa: PLC0415
     from scipy.sparse.linalg import splu  # noqa: PLC0415
 
-    group = _groups(last, visits)[last]
+    group = _groups(last, visits, int(last.max()) + 1)[last]
     size = int(group.max(initial=0)) + 1
     gather = csr_array((visits, (group, np.arange(len(group)))), shape=(size, len(group)))
     held = np.asarray(gather.sum(axis=1)).ravel()
@@ -256,9 +272,8 @@ def _worth(q: csr_array, visits: Floats, reward: Floats, last: NDArray[np.int64]
         raise ModelError("The journeys' chain has states that no journey leaves.") from error
 
 
-def _groups(last: NDArray[np.int64], visits: Floats) -> NDArray[np.int64]:
+def _groups(last: NDArray[np.int64], visits: Floats, symbols: int) -> NDArray[np.int64]:
     """Give each symbol a group: one each for the most visited, one for all the others."""
-    symbols = int(last.max(initial=-1)) + 1
     weight = np.bincount(last, weights=visits, minlength=symbols)
     group = np.empty(symbols, np.int64)
     group[np.argsort(-weight, kind="stable")] = np.minimum(np.arange(symbols), _GROUPS - 1)

@@ -1,0 +1,1 @@
+"""Credit and frames to pictures, tables and words."""

@@ -481,7 +481,7 @@ def path_rows(touches: Touches, orders: Orders, value: Ints) -> list[tuple[str, 
     for row, person in enumerate(orders.person.tolist()):
         own_orders[person].append(row)
     at, order_at, fen = touches.at.tolist(), orders.at.tolist(), value.tolist()
-    names = [CHANNELS[c].zh for c in touches.channel.tolist()]
+    names = [CHANNELS[c].en for c in touches.channel.tolist()]
     conversions: Counter[str] = Counter()
     values: Counter[str] = Counter()
     nulls: Counter[str] = Counter()
@@ -536,8 +536,8 @@ def build() -> dict[str, bytes]:
     touch_rows = zip(
         person_names(touches.person),
         stamps(touches.at),
-        [CHANNELS[c].zh for c in touches.channel],
         [CHANNELS[c].en for c in touches.channel],
+        [CHANNELS[c].zh for c in touches.channel],
         [EVENTS[e] for e in touches.event],
         session,
         streamer,
@@ -553,7 +553,7 @@ def build() -> dict[str, bytes]:
         category,
         strict=True,
     )
-    touch_header = ("person", "at", "channel", "channel_en", "event", "session_id", "streamer_id",
+    touch_header = ("person", "at", "channel", "channel_zh", "event", "session_id", "streamer_id",
                     "event_id")  # fmt: skip
     return {
         "touchpoints.csv": to_csv(touch_header, touch_rows),

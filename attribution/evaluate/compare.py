@@ -1,0 +1,179 @@
+"""Models side by side on the same journeys: what each says, and where they part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from attribution.credit import Credit
+from attribution.errors import ConfigError, quoted
+from attribution.journeys import Journeys
+from attribution.model import Model, label, tallies
+from attribution.names import ORGANIC, UNATTRIBUTED
+from attribution.numerics import sequences
+from attribution.tally import Tally, tally_rows
+
+__all__ = ["Comparison", "compare"]
+
+_NO_CHANNEL = (ORGANIC, UNATTRIBUTED)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The credit of several models on the same journeys.
+
+    Attributes
+    ----------
+    credits
+        Credit by the model's name, in the order given.
+    influenced
+        Conversions of journeys that contain the channel, by channel. They overlap, so they are no
+        credit: their sum exceeds the conversions.
+    """
+
+    credits: Mapping[str, Credit]
+    influenced: pd.Series[float]
+
+    @cached_property
+    def _tidy(self) -> pd.DataFrame:
+        parts = []
+        for name, credit in self.credits.items():
+            part = credit.frame()
+            part.insert(0, "model", name)
+            ranked = part["conversions"].where(~part["channel"].isin(_NO_CHANNEL))
+            part["rank"] = ranked.rank(method="min", ascending=False).astype("Int64")
+            part["influenced"] = part["channel"].map(self.influenced)
+            parts.append(part)
+        frame = pd.concat(parts, ignore_index=True)
+        lead = ["model", "channel", "conversions", "value", "share", "rank", "influenced"]
+        return frame[lead + [name for name in frame.columns if name not in lead]]
+
+    def frame(self) -> pd.DataFrame:
+        """Return model, channel, conversions, value, share, rank, influenced: a row for each."""
+        return self._tidy.copy()
+
+    def headline(self, wanted: str | None = None) -> str:
+        """Return the model whose figures lead: the one wanted, else Shapley, else the last."""
+        if not wanted:
+            return "Shapley" if "Shapley" in self.credits else list(self.credits)[-1]
+        if wanted not in self.credits:
+            raise ConfigError(
+                f"headline={quoted(wanted)} is none of the compared models: "
+                f"{', '.join(self.credits)}."
+            )
+        return wanted
+
+    def wide(self, measure: str = "conversions") -> pd.DataFrame:
+        """Return one row per channel and one column per model, largest mean first.
+
+        Organic and unattributed, where there are any, stand last; every column adds up to the
+        same total.
+        """
+        table = self._tidy.pivot_table(
+            index="channel", columns="model", values=measure, sort=False, dropna=False
+        ).fillna(0.0)[list(self.credits)]
+        last = [name for name in _NO_CHANNEL if name in table.index]
+        order = table.drop(index=last).mean(axis=1).sort_values(ascending=False, kind="stable")
+        return table.loc[[*order.index, *last]]
+
+    def spread(self, headline: str | None = None, measure: str = "conversions") -> pd.DataFrame:
+        """Return how far the models part on each channel.
+
+        Columns: headline, low, high, low_model, high_model, spread (high - low as a share of the
+        headline model's figure), best_rank, worst_rank.
+        """
+        name = self.headline(headline)
+        table = self.wide(measure).drop(index=list(_NO_CHANNEL), errors="ignore")
+        ranks = table.rank(method="min", ascending=False)
+        low, high = table.min(axis=1), table.max(axis=1)
+        base = table[name]
+        return pd.DataFrame(
+            {
+                "headline": base, "low": low, "high": high,
+                "low_model": table.idxmin(axis=1), "high_model": table.idxmax(axis=1),
+                "spread": (high - low) / base.abs().where(base != 0),
+                "best_rank": ranks.min(axis=1).astype(int),
+                "worst_rank": ranks.max(axis=1).astype(int),
+            }
+        )
+
+    def distances(self, measure: str = "conversions") -> pd.DataFrame:
+        """Return, for each pair of models, the share of credit that changes channel (0..1)."""
+        table = self.wide(measure)
+        total = np.abs(table.to_numpy()).sum(axis=0).max(initial=0.0)
+        columns = table.to_numpy().T
+        moved = np.abs(columns[:, None, :] - columns[None, :, :]).sum(axis=2) / 2
+        return pd.DataFrame(
+            moved / total if total else moved, index=table.columns, columns=table.columns
+        )
+
+    def __repr__(self) -> str:
+        return f"Comparison of {', '.join(self.credits)}\n{self.wide().to_string()}"
+
+    def _repr_html_(self) -> str:
+        return str(self.wide().to_html(float_format="{:,.1f}".format, escape=True))
+
+
+def compare(
+    journeys: Journeys | Iterable[Journeys], models: Sequence[Model] | Mapping[str, Model]
+) -> Comparison:
+    """Attribute the same journeys with several models.
+
+    Parameters
+    ----------
+    journeys
+        One batch or many; they are read once.
+    models
+        Models, named after their class and non-default parameters; or a dict of own names.
+
+    Raises
+    ------
+    ConfigError
+        If there is no model, or two would carry the same name.
+    """
+    named = _named(models)
+    *found, reach = tallies(journeys, [*named.values(), _Influence()])
+    credits = {
+        name: model.credit(tally)
+        for (name, model), tally in zip(named.items(), found, strict=True)
+    }
+    return Comparison(
+        credits, pd.Series(reach.by_channel()[:, 0], index=list(reach.channels), name="influenced")
+    )
+
+
+def _named(models: Sequence[Model] | Mapping[str, Model]) -> dict[str, Model]:
+    if isinstance(models, Mapping):
+        named = dict(models)
+    else:
+        names = [label(model) for model in models]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(
+                f"Two models are called {', '.join(twice)}. Pass a dict of names to models."
+            )
+        named = dict(zip(names, models, strict=True))
+    if not named:
+        raise ConfigError("There is no model to compare. Name at least one.")
+    return named
+
+
+@dataclass(frozen=True)
+class _Influence:
+    """Counts, for each channel, the conversions of journeys that contain it."""
+
+    def tally(self, journeys: Journeys) -> Tally:
+        chosen = journeys.converting
+        keep = np.flatnonzero(chosen.distinct)
+        offsets = sequences.offsets_of(np.ones(len(keep), np.int64))
+        amounts = chosen.amounts()[chosen.rows[keep]]
+        return tally_rows(
+            chosen.channels, chosen.measures, chosen.measures, offsets, chosen.codes[keep], amounts
+        )
+
+    def credit(self, tally: Tally) -> Credit:
+        return Credit(tally.channels, tally.measures, tally.by_channel(), tally.unattributed)

@@ -1,0 +1,1 @@
+"""What other packages mean by the same words, as models; `models.profile` names them."""

@@ -1,0 +1,459 @@
+"""Rules declared in TOML: reading, checking, and naming the line of every mistake."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import tomllib
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attribution.columns import duration_ms
+from attribution.errors import ConfigError, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["FromEnd", "Shares", "Terms", "key_lines", "read_terms"]
+
+KeyPath = tuple[str | int, ...]
+
+_LEAST, _MOST = 1e-9, 1e9  # products of a few such weights stay far from 0 and infinity
+_SHARES = ("first", "middle", "last")
+_POSITION_KEYS = (*_SHARES, "only", "from_end", "rest")
+_LOOKALIKES = {"＝": "=", "“": '"', "”": '"', "‘": "'", "’": "'", "，": ",", "［": "[", "］": "]",
+               "【": "[", "】": "]", "｛": "{", "｝": "}", "＃": "#", "：": "=", "＊": "*"}
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares by position, as in `PositionBased`; the middle touchpoints divide `middle`.
+
+    With two touchpoints the shares are first / (first + last) and last / (first + last). `only`
+    is for a journey of one touchpoint: 0 leaves such journeys unattributed.
+    """
+
+    first: float
+    middle: float
+    last: float
+    only: float = 1.0
+
+
+@dataclass(frozen=True)
+class FromEnd:
+    """Weights counted from the end: of the last touchpoint, the last but one, ... and the rest."""
+
+    weights: tuple[float, ...]
+    rest: float = 0.0
+
+
+@dataclass(frozen=True, repr=False)
+class Terms:
+    """What a rule declares; a term left out changes nothing.
+
+    Attributes
+    ----------
+    position
+        Weights by position among the touchpoints that count.
+    channel, event
+        (pattern, weight) of channels and of touchpoint types.
+    lookback
+        (pattern, duration) of channels.
+    ignore
+        Patterns of channels that count only where no other is left.
+    priority
+        Tiers of channel patterns, the highest first.
+    half_life
+        Time in which a weight falls by half.
+    """
+
+    position: Shares | FromEnd | None = None
+    channel: tuple[tuple[str, float], ...] = ()
+    event: tuple[tuple[str, float], ...] = ()
+    lookback: tuple[tuple[str, str], ...] = ()
+    ignore: tuple[str, ...] = ()
+    priority: tuple[tuple[str, ...], ...] = ()
+    half_life: str | None = None
+
+    def __repr__(self) -> str:
+        declared = [
+            f"{f.name}={getattr(self, f.name)!r}"
+            for f in fields(self)
+            if getattr(self, f.name) != f.default
+        ]
+        return f"Terms({', '.join(declared)})"
+
+
+_KEYS = ("name", *(f.name for f in fields(Terms)))
+
+
+def read_terms(path: str | os.PathLike[str]) -> tuple[str, Terms]:
+    """Read a rule from a TOML file: its name (the file's, if it has none) and its terms.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, line, what was found, what was expected, and the remedy.
+    """
+    file = os.fspath(path)
+    text = _text_of(file)
+    document = _parsed(text, file)
+    page = _Page(file, key_lines(text))
+    page.check_keys((), document, _KEYS)
+    name = page.text(("name",), document["name"]) if "name" in document else Path(file).stem
+    readers: dict[str, Callable[[KeyPath, Any], Any]] = {
+        "position": page.position, "channel": page.weights, "event": page.weights,
+        "lookback": page.lookback, "ignore": page.patterns, "priority": page.tiers,
+        "half_life": page.duration,
+    }
+    declared: dict[str, Any] = {
+        key: read((key,), document[key]) for key, read in readers.items() if key in document
+    }
+    if not declared:
+        raise ConfigError(
+            f"{file}: found no term; expected at least one of {', '.join(_KEYS[1:])}. "
+            "Declare what the rule weighs, or use Linear() to weigh every touchpoint alike."
+        )
+    return name, Terms(**declared)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A parsed file: checks its values, and knows the line of each."""
+
+    file: str
+    lines: Mapping[KeyPath, int]
+
+    def error(self, at: KeyPath, found: str, expected: str, remedy: str) -> ConfigError:
+        known = next((at[:n] for n in range(len(at), 0, -1) if at[:n] in self.lines), None)
+        line = "" if known is None else f", line {self.lines[known]}"
+        return ConfigError(
+            f"{self.file}{line}, {_dotted(at)}: found {found}; expected {expected}. {remedy}"
+        )
+
+    def check_keys(self, at: KeyPath, table: dict[str, Any], allowed: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in allowed:
+                near = get_close_matches(key.lower(), allowed, n=1, cutoff=0.5)
+                raise self.error(
+                    (*at, key), f"an unknown key {quoted(key)}", f"one of {', '.join(allowed)}",
+                    f"Did you mean {near[0]!r}?" if near else "Use one of these, or remove it.",
+                )
+
+    def table(self, at: KeyPath, value: object, example: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.error(at, _shown(value), "a table", f"Write {example}.")
+        if not value:
+            raise self.error(at, "an empty table", "at least one entry",
+                             f"Write {example}, or remove the table.")
+        return value
+
+    def text(self, at: KeyPath, value: object) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(at, _shown(value), "text", "Write it in quotation marks.")
+        return value.strip()
+
+    def number(self, at: KeyPath, value: object) -> float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(value, dict):
+            raise self.error(
+                at, "a table", "a weight",
+                'Put a name that holds a dot in quotation marks, such as "live.main" = 2.',
+            )
+        if not is_number or not (value == 0 or _LEAST <= value <= _MOST):  # type: ignore[operator]
+            raise self.error(
+                at, _shown(value), f"a weight: 0, or a number from {_LEAST:g} to {_MOST:g}",
+                "Write a number without quotation marks, such as 0.5; 0 takes all weight away.",
+            )
+        return float(value)  # type: ignore[arg-type]
+
+    def duration(self, at: KeyPath, value: object) -> str:
+        if not isinstance(value, str) or not _is_duration(value):
+            raise self.error(
+                at, _shown(value), "a duration above 0 with its unit",
+                'Write a number with a unit in quotation marks, such as "7D", "36h" or "30min".',
+            )
+        return value.strip()
+
+    def weights(self, at: KeyPath, value: object) -> tuple[tuple[str, float], ...]:
+        example = '[channel] and below it "抖音*" = 2' if at[0] == "channel" else (
+            "[event] and below it click = 1")
+        table = self.table(at, value, example)
+        return tuple(
+            (self.text((*at, key), key), self.number((*at, key), item))
+            for key, item in table.items()
+        )
+
+    def lookback(self, at: KeyPath, value: object) -> tuple[tuple[str, str], ...]:
+        if isinstance(value, str):
+            return (("*", self.duration(at, value)),)
+        table = self.table(at, value, 'lookback = "30D", or [lookback] and below it "抖音*" = "7D"')
+        return tuple(
+            (self.text((*at, key), key), self.duration((*at, key), item))
+            for key, item in table.items()
+        )
+
+    def patterns(self, at: KeyPath, value: object) -> tuple[str, ...]:
+        if isinstance(value, str):
+            return (self.text(at, value),)
+        if not isinstance(value, list) or not value:
+            raise self.error(
+                at, _shown(value), "a list of channel names or patterns",
+                f'Write such as ["direct", "抖音*"], or remove {_dotted(at)}.',
+            )
+        return tuple(self.text((*at, i), item) for i, item in enumerate(value))
+
+    def tiers(self, at: KeyPath, value: object) -> tuple[tuple[str, ...], ...]:
+        if not isinstance(value, list) or not value:
+            raise self.error(
+                at, _shown(value), "a list of channel patterns, the highest first",
+                'Write such as ["广告*", ["社群*", "短视频*"]]: an inner list is one tier.',
+            )
+        tiers = tuple(self.patterns((*at, i), item) for i, item in enumerate(value))
+        seen: dict[str, int] = {}
+        for i, tier in enumerate(tiers):
+            for pattern in tier:
+                if seen.setdefault(pattern, i) != i:
+                    raise self.error(
+                        (*at, i), f"{quoted(pattern)} again, after tier {seen[pattern] + 1}",
+                        "each pattern in one tier", "Keep it in the tier where it belongs.",
+                    )
+        return tiers
+
+    def position(self, at: KeyPath, value: object) -> Shares | FromEnd:
+        table = self.table(
+            at, value, "[position] and below it first = 0.4, middle = 0.2, last = 0.4")
+        self.check_keys(at, table, _POSITION_KEYS)
+        if "from_end" in table or "rest" in table:
+            return self._from_end(at, table)
+        missing = [key for key in _SHARES if key not in table]
+        if missing:
+            raise self.error(
+                at, f"no {' and no '.join(missing)}", "first, middle and last, or from_end",
+                f"Add {' and '.join(f'{key} = 0' for key in missing)} if they have no weight.",
+            )
+        shares = Shares(**{key: self.number((*at, key), item) for key, item in table.items()})
+        if shares.first + shares.last == 0:
+            raise self.error(
+                at, "first = 0 and last = 0", "a weight above 0 in one of them",
+                "A journey of two touchpoints has no middle and would lose all its weight.",
+            )
+        return shares
+
+    def _from_end(self, at: KeyPath, table: dict[str, Any]) -> FromEnd:
+        other = next((key for key in table if key not in {"from_end", "rest"}), None)
+        if other is not None:
+            raise self.error(
+                (*at, other), f"{other!r} beside from_end",
+                "either from_end and rest, or first, middle, last and only", "Keep one of the two.",
+            )
+        value = table.get("from_end")
+        if not isinstance(value, list) or not value:
+            raise self.error(
+                (*at, "from_end" if "from_end" in table else "rest"),
+                "no from_end" if value is None else _shown(value),
+                "a list of weights, of the last touchpoint first",
+                "Write such as from_end = [0.5, 0.3, 0.2].",
+            )
+        weights = tuple(self.number((*at, "from_end", i), item) for i, item in enumerate(value))
+        if weights[0] == 0:
+            raise self.error(
+                (*at, "from_end", 0), "0", "a weight above 0 for the last touchpoint",
+                "A journey of one touchpoint would lose all its weight.",
+            )
+        return FromEnd(weights, self.number((*at, "rest"), table.get("rest", 0.0)))
+
+
+def _is_duration(value: str) -> bool:
+    try:
+        return duration_ms(value.strip(), "duration", least=1) > 0
+    except ConfigError:
+        return False
+
+
+def _dotted(at: KeyPath) -> str:
+    """Render a key path as it would be written: channel."抖音*", priority[2]."""
+    out = ""
+    for part in at:
+        if isinstance(part, int):
+            out += f"[{part + 1}]"
+        else:
+            bare = re.fullmatch(r"[A-Za-z0-9_-]+", part)
+            out += ("." if out else "") + (part if bare else f'"{part}"')
+    return out
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, str):
+        return f"the text {quoted(value)}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and math.isnan(value):
+        return "nan"
+    return quoted(value)
+
+
+# ---------------------------------------------------------------------- text, syntax and lines
+
+
+def _text_of(file: str) -> str:
+    try:
+        data = Path(file).read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{file}: found no readable file ({error.strerror}); expected a rule in TOML. "
+            "Check the path."
+        ) from error
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{file}, line {line}: found bytes that are not UTF-8; expected a TOML file in UTF-8. "
+            "Save the file with the encoding UTF-8."
+        ) from error
+
+
+def _parsed(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        place = re.search(r" ?\(at (?:line (\d+), column \d+|end of document)\)", message)
+        number = int(place[1]) if place and place[1] else text.rstrip("\n").count("\n") + 1
+        line = (text.split("\n")[number - 1 : number] or [""])[0].strip()
+        reason = message if place is None else message[: place.start()]
+        raise ConfigError(
+            f"{file}, line {number}: found {quoted(line)}, which is not TOML ({reason}); "
+            f'expected key = value, "pattern" = value or [table]. {_syntax_remedy(line)}'
+        ) from error
+    except RecursionError:
+        raise ConfigError(
+            f"{file}: found lists or tables nested hundreds deep; expected a rule in TOML. "
+            "A rule nests its lists two deep at most."
+        ) from None
+
+
+def _syntax_remedy(line: str) -> str:
+    outside = re.sub(r"\"[^\"]*\"|'[^']*'", "", line)
+    for mark, plain in _LOOKALIKES.items():
+        if mark in outside:
+            return f"Write {plain} instead of {mark}: TOML takes the ASCII sign only."
+    if not outside.isascii() or "*" in outside:
+        return 'Put channel names and patterns in quotation marks, such as "抖音*" = 2.'
+    return "Put texts in quotation marks, close what you open, and give each key once."
+
+
+_TOKEN = re.compile(
+    r"(?P<skip>[ \t]+|\#[^\n]*)"
+    r'|(?P<string>"""(?:\\[\s\S]|[^\\])*?"{3,5}(?!")|\'\'\'[\s\S]*?\'{3,5}(?!\')'
+    r'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\')'
+    r"|(?P<mark>[\n\[\]{}=,.])"
+    r"|(?P<bare>[^\s\#\"'\[\]{}=,.]+)"
+)
+
+
+def key_lines(text: str) -> dict[KeyPath, int]:
+    """Return the line, from 1, of every key and list item of a valid TOML text.
+
+    A key path holds the names of tables and keys, and list positions from 0. `tomllib` checks the
+    text but keeps no lines, so the text is read once more; what follows relies on it being valid.
+    """
+    tokens: list[tuple[str, int]] = []
+    line = 1
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup != "skip":
+            tokens.append((match[0], line))
+        line += match[0].count("\n")
+    return _Scan([*tokens, ("\n", line)]).document()
+
+
+class _Scan:
+    """One pass over the tokens of a valid TOML text."""
+
+    def __init__(self, tokens: list[tuple[str, int]]) -> None:
+        self.tokens, self.next = tokens, 0
+        self.lines: dict[KeyPath, int] = {}
+        self.tables: dict[KeyPath, int] = {}  # how often each [[table]] has been opened
+
+    def document(self) -> dict[KeyPath, int]:
+        prefix: KeyPath = ()
+        while self.next < len(self.tokens):
+            if self.peek() == "\n":
+                self.next += 1
+            elif self.peek() == "[":
+                prefix = self.header()
+            else:
+                self.entry(prefix)
+        return self.lines
+
+    def peek(self) -> str:
+        return self.tokens[self.next][0]
+
+    def take(self) -> tuple[str, int]:
+        self.next += 1
+        return self.tokens[self.next - 1]
+
+    def header(self) -> KeyPath:
+        self.next += 1
+        repeated = self.peek() == "["
+        self.next += repeated
+        path: KeyPath = ()
+        names, line = self.key("]")
+        for name in names:
+            if path in self.tables:
+                path = (*path, self.tables[path] - 1)
+            path = (*path, name)
+            self.lines.setdefault(path, line)
+        if repeated:
+            self.tables[path] = self.tables.get(path, 0) + 1
+        if path in self.tables:
+            path = (*path, self.tables[path] - 1)
+            self.lines.setdefault(path, line)
+        self.next += repeated
+        return path
+
+    def key(self, end: str) -> tuple[list[str], int]:
+        """Read a dotted key and the mark behind it."""
+        names: list[str] = []
+        line = self.tokens[self.next][1]
+        while self.peek() != end:
+            part, _ = self.take()
+            if part != ".":
+                names.append(tomllib.loads(f"_ = {part}")["_"] if part[0] in "\"'" else part)
+        self.next += 1
+        return names, line
+
+    def entry(self, prefix: KeyPath) -> None:
+        names, line = self.key("=")
+        path = prefix
+        for name in names:
+            path = (*path, name)
+            self.lines.setdefault(path, line)
+        self.value(path)
+
+    def value(self, path: KeyPath) -> None:
+        opened = self.peek()
+        if opened not in {"[", "{"}:
+            while self.peek() not in {",", "]", "}", "\n"}:  # 1.5 and a time of day are many tokens
+                self.next += 1
+            return
+        self.next += 1
+        item = 0
+        while True:
+            while self.peek() in {"\n", ","}:
+                self.next += 1
+            if self.peek() in {"]", "}"}:
+                self.next += 1
+                return
+            if opened == "{":
+                self.entry(path)
+            else:
+                self.lines[*path, item] = self.tokens[self.next][1]
+                self.value((*path, item))
+                item += 1

@@ -1,0 +1,170 @@
+"""Charts as inline SVG: no script, no request, colours from the style sheet."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from attribution.present.markup import joined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["Scale", "axis", "bars", "legend_mark", "nice_scale", "range_marks", "value_bar"]
+
+_ROW = 22
+_PAD = 1.5  # per cent of the width kept free at either side of a row plot
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A linear axis: from `low` to `high`, with ticks."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def at(self, value: float) -> float:
+        """Return where a value stands, in per cent of the width."""
+        share = (value - self.low) / (self.high - self.low)
+        return _PAD + share * (100 - 2 * _PAD)
+
+
+def nice_scale(low: float, high: float, most: int = 5) -> Scale:
+    """Return an axis over the values, zero included, with at most `most` steps of 1, 2 or 5."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        return Scale(0.0, 1.0, (0.0,))
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return Scale(low, high, tuple(i * step for i in range(first, last + 1)))
+
+
+def _svg(height: float, parts: Sequence[Markup], label: str = "") -> Markup:
+    role = Markup('role="img" aria-label="{}"').format(label) if label else Markup(
+        'aria-hidden="true"'
+    )
+    return Markup('<svg height="{}" {}>{}</svg>').format(height, role, joined(parts))
+
+
+def _vertical(kind: str, x: float, top: float, bottom: float) -> Markup:
+    return Markup('<line class="{}" x1="{:.2f}%" x2="{:.2f}%" y1="{}" y2="{}"/>').format(
+        kind, x, x, top, bottom
+    )
+
+
+def _text(x: str, y: float, text: str, *, anchor: str = "middle", kind: str = "") -> Markup:
+    return Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>').format(
+        kind, x, y, anchor, text
+    )
+
+
+def axis(scale: Scale, written: Callable[[float], str]) -> Markup:
+    """Return the tick labels that stand above a column of row plots."""
+    parts = [_text(f"{scale.at(t):.2f}%", 13, written(t)) for t in scale.ticks]
+    return _svg(16, parts)
+
+
+def _grid(scale: Scale) -> list[Markup]:
+    return [
+        _vertical("axis" if tick == 0 else "grid", scale.at(tick), 0, _ROW) for tick in scale.ticks
+    ]
+
+
+def _triangle(x: float, *, left: bool) -> Markup:
+    d = "M-5 0 L3 -4.5 L3 4.5 Z" if left else "M5 0 L-3 -4.5 L-3 4.5 Z"
+    return Markup('<svg x="{:.2f}%" y="{}" overflow="visible" width="1" height="1">'
+                  '<path class="edge" d="{}"/></svg>').format(x, _ROW / 2, d)
+
+
+def _dot(kind: str, x: float, radius: float = 4.5) -> Markup:
+    return Markup('<circle class="{}" cx="{:.2f}%" cy="{}" r="{}"/>').format(
+        kind, x, _ROW / 2, radius
+    )
+
+
+def range_marks(
+    scale: Scale, figures: Mapping[str, float], first: str | None, last: str | None, headline: str,
+    label: str,
+) -> Markup:
+    """Return one row: the band of all models, a mark for each, the headline model's dot on top.
+
+    `figures` by model; `first` and `last` name the models drawn as arrows. One entry only is
+    drawn as a hollow dot.
+    """
+    low, high = min(figures.values()), max(figures.values())
+    middle = _ROW / 2
+    parts = _grid(scale)
+    if len(figures) == 1:
+        return _svg(_ROW, [*parts, _dot("hollow", scale.at(low))], label)
+    parts.append(
+        Markup('<rect class="band" x="{:.2f}%" width="{:.2f}%" y="{}" height="6"/>').format(
+            scale.at(low), scale.at(high) - scale.at(low), middle - 3
+        )
+    )
+    parts += [_vertical("cap", scale.at(end), middle - 5, middle + 5) for end in (low, high)]
+    parts += [
+        _vertical("tick", scale.at(figure), middle - 5, middle + 5)
+        for name, figure in figures.items() if name not in (first, last, headline)
+    ]
+    if first in figures:
+        parts.append(_triangle(scale.at(figures[first]), left=True))
+    if last in figures:
+        parts.append(_triangle(scale.at(figures[last]), left=False))
+    parts.append(_dot("mark", scale.at(figures[headline])))
+    return _svg(_ROW, parts, label)
+
+
+def single_mark(scale: Scale, value: float, label: str) -> Markup:
+    """Return one row with a hollow dot: a figure that is the same in every model."""
+    return _svg(_ROW, [*_grid(scale), _dot("hollow", scale.at(value))], label)
+
+
+def value_bar(scale: Scale, value: float, label: str) -> Markup:
+    """Return one row with a bar from zero."""
+    start, end = sorted((scale.at(0.0), scale.at(value)))
+    bar = Markup('<rect class="bar" x="{:.2f}%" width="{:.2f}%" y="5" height="12"/>').format(
+        start, end - start
+    )
+    return _svg(_ROW, [*_grid(scale), bar], label)
+
+
+def legend_mark(kind: str) -> Markup:
+    """Return a legend's mark: "first", "last", "other", "headline" or "band"."""
+    half = _ROW / 2
+    drawn = {
+        "first": _triangle(50, left=True),
+        "last": _triangle(50, left=False),
+        "other": _vertical("tick", 50, half - 5, half + 5),
+        "headline": _dot("mark", 50),
+        "band": Markup('<rect class="band" x="0" width="100%" y="{}" height="6"/>').format(half - 3)
+        + _vertical("cap", 0, half - 5, half + 5) + _vertical("cap", 100, half - 5, half + 5),
+    }[kind]
+    return Markup('<svg height="12" viewBox="0 5 22 12" aria-hidden="true">{}</svg>').format(drawn)
+
+
+def bars(
+    shares: Sequence[float], above: Sequence[str], below: Sequence[str], label: str
+) -> Markup:
+    """Return vertical bars from zero with a figure above and a name below each."""
+    height, top, floor = 150, 16, 132
+    largest = max([*shares, 1e-12])
+    width = 100 / max(1, len(shares))
+    parts: list[Markup] = []
+    for place, share in enumerate(shares):
+        size = (floor - top) * share / largest
+        x = place * width
+        centre = f"{x + width / 2:.2f}%"
+        parts.append(
+            Markup('<rect class="bar" x="{:.2f}%" width="{:.2f}%" y="{:.1f}" height="{:.1f}"/>')
+            .format(x + width * 0.06, width * 0.88, floor - size, size)
+        )
+        parts.append(_text(centre, floor - size - 4, above[place]))
+        parts.append(_text(centre, floor + 15, below[place]))
+    parts.append(Markup('<line class="axis" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(floor))
+    return _svg(height, parts, label)

@@ -1,0 +1,82 @@
+"""Credit tables as files, and the facts of a run for its manifest."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from attribution.model import label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from attribution.evaluate.compare import Comparison
+    from attribution.journeys import Journeys
+    from attribution.model import Model
+
+__all__ = ["FACTS", "guarded", "save_facts", "save_tables"]
+
+FACTS = "facts.json"
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+
+
+def save_tables(comparison: Comparison, folder: Path) -> None:
+    """Write `credit.parquet` and `credit.csv`, and removal effects where a model has them.
+
+    CSV is UTF-8 with BOM, so that spreadsheets read Chinese; text that a spreadsheet would run as
+    a formula gets a leading apostrophe there. Parquet holds names as they are.
+    """
+    _save(comparison.frame(), folder, "credit")
+    effects = [
+        credit.removal_effects.reset_index().assign(model=name)
+        for name, credit in comparison.credits.items()
+        if credit.removal_effects is not None
+    ]
+    if effects:
+        _save(pd.concat(effects, ignore_index=True), folder, "removal_effects")
+
+
+def _save(frame: pd.DataFrame, folder: Path, name: str) -> None:
+    frame.to_parquet(folder / f"{name}.parquet", index=False)
+    guarded(frame).to_csv(folder / f"{name}.csv", index=False, encoding="utf-8-sig")
+
+
+def guarded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with text that begins like a formula made plain text."""
+    out = frame.copy()
+    for name in out.columns:
+        if pd.api.types.is_string_dtype(out[name]) or out[name].dtype == object:
+            text = out[name].astype(str)
+            risky = text.str.startswith(_FORMULA_SIGNS)
+            out[name] = text.where(~risky, "'" + text)
+    return out
+
+
+def save_facts(
+    journeys: Journeys,
+    models: Mapping[str, Model],
+    left_out: Sequence[Model],
+    inputs: Sequence[str],
+    folder: Path,
+) -> None:
+    """Write what a manifest must say of a run: inputs, row counts, models, seeds, notes."""
+    facts: dict[str, Any] = {
+        "inputs": list(inputs),
+        "counts": {
+            "rows": len(journeys),
+            "journeys": journeys.journeys,
+            "conversions": journeys.conversions.sum().item(),
+            "nulls": journeys.nulls.sum().item(),
+            "unattributed": journeys.conversions[journeys.lengths == 0].sum().item(),
+            "touchpoints": len(journeys.codes),
+            "channels": len(journeys.channels),
+        },
+        "models": {name: repr(model) for name, model in models.items()},
+        "models_left_out": [label(model) for model in left_out],
+        "seed": {name: model.seed for name, model in models.items() if hasattr(model, "seed")},
+        "notes": [{"kind": n.kind, "count": n.count, "detail": n.detail} for n in journeys.notes],
+    }
+    (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")

@@ -1,0 +1,128 @@
+"""A report's words and numbers in one language."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal, NamedTuple, get_args
+
+from attribution.errors import ConfigError, quoted
+
+__all__ = ["LANGUAGES", "Unit", "Words", "words_in"]
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[str, ...] = get_args(Language)
+
+_MINUS = "−"
+_NARROW_FROM = 100_000
+
+
+class Unit(NamedTuple):
+    """How a column of money is written: divided by `scale`, with so many decimals."""
+
+    scale: float
+    label: str
+    decimals: int
+
+
+@cache
+def _table() -> dict[str, dict[str, str]]:
+    text = files("attribution.present").joinpath("words.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Looks words up and writes numbers as the language does.
+
+    Parameters
+    ----------
+    language
+        "en" or "zh".
+    currency
+        Sign before amounts of money; empty where the unit is unknown.
+    """
+
+    language: str = "en"
+    currency: str = "¥"
+
+    def __call__(self, key: str, **fields: object) -> str:
+        """Return the words for a key with the fields filled in."""
+        return _table()[key][self.language].format(**fields)
+
+    def model(self, name: str) -> str:
+        """Return a model's name: known classes in the language, their parameters as given."""
+        kind, bracket, parameters = name.partition("(")
+        key = f"model_{kind}"
+        if key not in _table():
+            return name
+        inner = parameters.rstrip(")").replace("half_life=", "").replace("order=", "")
+        plain = inner.replace("worth=", "").replace("'", "")
+        return f"{self(key)} {plain}" if bracket else self(key)
+
+    def listed(self, names: list[str]) -> str:
+        """Return names as the language lists them."""
+        if len(names) < 2:  # noqa: PLR2004 - nothing to join
+            return "".join(names)
+        return self("list_comma").join(names[:-1]) + self("list_and") + names[-1]
+
+    def count(self, number: float) -> str:
+        """Return a count, with separators; a fraction keeps one decimal."""
+        return _signed(number, 0 if float(number).is_integer() else 1)
+
+    def percent(self, share: float, decimals: int = 0) -> str:
+        """Return a share as a percentage; what would round to nothing says so."""
+        least = 0.5 * 10.0**-decimals / 100
+        if 0 < share < least:
+            return f"<{10.0**-decimals:.{decimals}f}%"
+        return f"{_signed(share * 100, decimals)}%"
+
+    def money(self, amount: float) -> str:
+        """Return an amount for a headline: ¥28.46M, ¥617k; ¥2,846.3万, ¥1.23亿."""
+        size, sign = abs(amount), _MINUS if amount < 0 else ""
+        steps = (
+            ((1e8, "亿", 2), (1e4, "万", 1)) if self.language == "zh"
+            else ((1e6, "M", 2), (1e4, "k", 0))
+        )
+        if self.language == "en" and steps[1][0] <= size < steps[0][0]:
+            return f"{sign}{self.currency}{size / 1e3:,.0f}k"
+        for scale, label, decimals in steps:
+            if size >= scale:
+                return f"{sign}{self.currency}{size / scale:,.{decimals}f}{label}"
+        return f"{sign}{self.currency}{size:,.0f}"
+
+    def money_unit(self, largest: float) -> Unit:
+        """Return the unit for a column of money whose largest entry this is."""
+        if abs(largest) < _NARROW_FROM / 10:
+            return Unit(1.0, self.currency, 0)
+        if self.language == "zh":
+            return Unit(1e4, "万元" if self.currency == "¥" else f"{self.currency}万", 1)
+        return Unit(1e3, f"{self.currency}k", 0 if abs(largest) >= _NARROW_FROM else 1)
+
+    def order_unit(self) -> Unit:
+        """Return the unit for a column of orders."""
+        return Unit(1.0, self("unit_orders"), 0)
+
+    def written(self, amount: float, unit: Unit) -> str:
+        """Return an amount in a column's unit."""
+        return _signed(amount / unit.scale, unit.decimals)
+
+
+def words_in(language: str, currency: str = "¥") -> Words:
+    """Return the words of a language.
+
+    Raises
+    ------
+    ConfigError
+        If the language is not one of those there are.
+    """
+    if language not in LANGUAGES:
+        raise ConfigError(f"language={quoted(language)}: write one of {', '.join(LANGUAGES)}.")
+    return Words(language, currency)
+
+
+def _signed(number: float, decimals: int) -> str:
+    text = f"{abs(number):,.{decimals}f}"
+    return f"{_MINUS}{text}" if number < 0 and float(text.replace(",", "")) else text

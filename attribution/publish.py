@@ -1,0 +1,205 @@
+"""Runs a report's notebook and publishes it: one page, its tables and a manifest, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from attribution.errors import ConfigError, ReportError
+from attribution.intake.shipped import shipped
+from attribution.names import __version__
+from attribution.notebooks import parameters_of, values_for
+from attribution.present.tables import FACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Published", "find_notebook", "publish", "report_names"]
+
+_PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "networkx", "papermill", "nbconvert")
+_SHELL = Markup(
+    '<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark"><title>{title}</title>'
+    "<style>body{{margin:16px auto 32px;max-width:1280px;padding:0 32px;background:#FCFCFB}}"
+    "@media screen and (prefers-color-scheme:dark){{body{{background:#12171D}}}}"
+    "@media (max-width:760px){{body{{padding:0 16px}}}}"
+    "@page{{size:A4;margin:12mm}}</style></head><body><main>{body}</main></body></html>"
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a run landed."""
+
+    folder: Path
+    page: Path
+
+
+def report_names(workspace: Path) -> list[str]:
+    """Return the names of the notebooks that can be reported: the workspace's, then shipped."""
+    folders = (workspace / "notebooks", shipped("notebooks"))
+    return sorted({path.stem for folder in folders for path in folder.glob("*.ipynb")})
+
+
+def find_notebook(name: str, workspace: Path) -> Path:
+    """Return a report's notebook: the workspace's own if it has one, else the shipped one."""
+    if name in report_names(workspace):
+        own = workspace / "notebooks" / f"{name}.ipynb"
+        return own if own.is_file() else shipped("notebooks", f"{name}.ipynb")
+    raise ConfigError(
+        f"There is no report {name!r}. There are {', '.join(report_names(workspace))}."
+    )
+
+
+def publish(
+    name: str, settings: Sequence[str], *, workspace: Path, out: Path | None = None,
+    progress: bool = True,
+) -> Published:
+    """Execute a report's notebook with these settings and publish the result.
+
+    Parameters
+    ----------
+    name
+        The notebook's name without its ending.
+    settings
+        `name=value` texts, checked against the notebook's own parameters before anything runs.
+    workspace
+        Folder that relative paths in the settings are relative to.
+    out
+        Folder to publish into; `reports/runs/NAME-TIME` of the workspace if not given.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown report or an ill-typed or unknown parameter.
+    ReportError
+        If a cell fails: names the notebook, the cell and the cause. Nothing is published, and
+        what `out` held before stays as it was.
+    """
+    if not workspace.is_dir():
+        raise ConfigError(f"The workspace {str(workspace)!r} is not a folder.")
+    notebook = find_notebook(name, workspace)
+    declared = parameters_of(notebook)
+    given = values_for(declared, settings)
+    started = datetime.now(UTC)
+    folder = out or workspace / "reports" / "runs" / f"{name}-{started:%Y%m%d-%H%M%S}"
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--out {folder}: a file of that name is in the way.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+    try:
+        clock = time.perf_counter()
+        executed = _execute(notebook, staging, given, workspace, progress=progress)
+        run_seconds = time.perf_counter() - clock
+        values = {p.name: p.default for p in declared} | given
+        page = staging / f"{name}.html"
+        page.write_text(_exported(executed, values), encoding="utf-8")
+        manifest = _manifest(name, values, staging, workspace, started) | {
+            "seconds": {"notebook": round(run_seconds, 3),
+                        "export": round(time.perf_counter() - clock - run_seconds, 3),
+                        "cells": _cell_seconds(executed)}
+        }
+        (staging / FACTS).unlink(missing_ok=True)
+        (staging / "manifest.json").write_text(
+            json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
+        _move_into_place(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Published(folder, folder / f"{name}.html")
+
+
+def _execute(
+    notebook: Path, staging: Path, values: dict[str, Any], workspace: Path, *, progress: bool
+) -> Any:
+    import papermill  # noqa: PLC0415 - two seconds that only this verb needs
+
+    # Parameters were checked above, against types papermill does not know and warns of.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    target = staging / notebook.name
+    try:
+        return papermill.execute_notebook(
+            notebook, target, parameters=values | {"out": str(staging.resolve())},
+            cwd=workspace, progress_bar=progress, kernel_name="python3", config=_kernel_config(),
+        )
+    except papermill.PapermillExecutionError as error:
+        lines = [line for line in str(error.source).splitlines() if line.strip()]
+        first = lines[0].strip() if lines else ""
+        raise ReportError(
+            f"{notebook.name}, cell {error.exec_count} ({first}): {error.ename}: {error.evalue}"
+            "\nNothing was published."
+        ) from None
+
+
+def _kernel_config() -> Any:
+    """Talk to the kernel through files only this user can open, where the system has them."""
+    from traitlets.config import Config  # noqa: PLC0415
+
+    return Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
+
+
+def _exported(executed: Any, values: dict[str, Any]) -> str:
+    from nbconvert import HTMLExporter  # noqa: PLC0415
+
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_markdown=True,
+        exclude_input_prompt=True, exclude_output_prompt=True,
+        embed_images=True, mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="",
+    )
+    body, _ = exporter.from_notebook_node(executed)
+    title = " · ".join(str(values[key]) for key in ("title",) if values.get(key))
+    return str(_SHELL.format(
+        language=values.get("language", "en"), title=title or "attribution",
+        body=Markup(body),  # noqa: S704 - made by the notebook, whose parts are escaped there
+    ))
+
+
+def _manifest(
+    name: str, values: dict[str, Any], staging: Path, workspace: Path, started: datetime
+) -> dict[str, Any]:
+    """Return what a reader needs to repeat the run and to tell two runs apart."""
+    facts_file = staging / FACTS
+    facts = json.loads(facts_file.read_text(encoding="utf-8")) if facts_file.exists() else {}
+    inputs = [_fingerprint(text, workspace) for text in facts.pop("inputs", [])]
+    return {
+        "report": name,
+        "started": started.isoformat(timespec="seconds"),
+        "parameters": {k: v for k, v in values.items() if k != "out"},
+        "inputs": inputs,
+        **facts,
+        "versions": {"attribution": __version__, "python": platform.python_version()}
+        | {package: version(package) for package in _PACKAGES},
+    }
+
+
+def _fingerprint(text: str, workspace: Path) -> dict[str, Any]:
+    path = workspace / text
+    content = path.read_bytes()
+    shown = text if not Path(text).is_absolute() else path.name
+    return {"file": shown, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _cell_seconds(executed: Any) -> list[float]:
+    times = (cell.metadata.get("papermill", {}).get("duration") for cell in executed.cells)
+    return [round(seconds, 3) for seconds in times if seconds is not None]
+
+
+def _move_into_place(staging: Path, folder: Path) -> None:
+    """Publish every file by rename, the manifest last: where it stands, the run is whole."""
+    folder.mkdir(exist_ok=True)
+    for path in sorted(staging.iterdir(), key=lambda p: p.name == "manifest.json"):
+        path.replace(folder / path.name)

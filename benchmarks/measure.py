@@ -1,0 +1,67 @@
+"""Child processes: how much CPU and wall time they take, and what they print last."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+
+
+class Run(NamedTuple):
+    """One child process, imports included: seconds of user and system CPU, and of wall time."""
+
+    cpu: float
+    wall: float
+    output: str
+
+    def inside(self, name: str) -> float:
+        """Return a number that the child measured itself and printed on its last line."""
+        return float(json.loads(self.output.splitlines()[-1])[name])
+
+
+def run(*command: str) -> Run:
+    """Run a command to its end; its failure is ours."""
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    begun = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+    output, errors = child.stdout, child.stderr
+    assert output is not None and errors is not None  # noqa: PT018
+    text, complaint = output.read().decode(), errors.read().decode()
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{complaint}")
+    return Run(used.ru_utime + used.ru_stime, time.perf_counter() - begun, text)
+
+
+def workload(*arguments: str) -> Run:
+    """Run one of `workloads.py` in a process of its own."""
+    return run(sys.executable, str(HERE / "workloads.py"), *arguments)
+
+
+def alternating(repeats: int, *workloads: tuple[str, ...]) -> list[list[Run]]:
+    """Run workloads in turn, so that what slows the machine down slows all of them."""
+    rounds = [[workload(*arguments) for arguments in workloads] for _ in range(repeats)]
+    return [list(runs) for runs in zip(*rounds, strict=True)]
+
+
+def cpu(runs: list[Run]) -> float:
+    """Return the median CPU seconds of whole processes."""
+    return median(each.cpu for each in runs)
+
+
+def wall(runs: list[Run]) -> float:
+    """Return the median wall seconds of whole processes."""
+    return median(each.wall for each in runs)
+
+
+def inside(runs: list[Run], name: str) -> float:
+    """Return the median of a number that the children measured."""
+    return median(each.inside(name) for each in runs)

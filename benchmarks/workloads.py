@@ -1,0 +1,106 @@
+"""What a measured child process does: `python workloads.py NAME [ARGUMENT ...]`.
+
+Each prints one JSON object with what it measured inside; the parent measures the whole process.
+Modules are imported by the one workload that needs them, because their loading is measured too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attribution import Journeys
+
+
+def all_models(file: str) -> dict[str, float]:
+    """Heuristics, Markov(1) and Shapley("conversions"), conversions and value."""
+    import attribution
+
+    journeys = attribution.read_paths(file)
+    credits = attribution.compare(journeys, _models()).frame()
+    return {"conversions": float(credits.groupby("model")["conversions"].sum().iloc[0])}
+
+
+def markov(file: str, order: str) -> dict[str, float]:
+    """One Markov model, conversions and value."""
+    import attribution
+
+    journeys = attribution.read_paths(file)
+    credit = attribution.attribute(journeys, attribution.Markov(order=int(order)))
+    return {"conversions": float(credit.frame()["conversions"].sum())}
+
+
+def peer_markov(file: str, order: str) -> dict[str, float]:
+    """ChannelAttribution's Markov model with its defaults, conversions and value."""
+    import pandas as pd
+    from ChannelAttribution import markov_model
+
+    found = markov_model(
+        pd.read_parquet(file), "path", "total_conversions",
+        var_value="total_conversion_value", var_null="total_null", order=int(order),
+    )  # fmt: skip
+    return {"conversions": float(found["total_conversions"].sum())}
+
+
+def shapley_rate(file: str) -> dict[str, float]:
+    """Time one exact Shapley("rate") of journeys that are already in memory."""
+    import attribution
+
+    journeys = attribution.read_paths(file)
+    model = attribution.Shapley(worth="rate")
+    return {
+        "channels": len(journeys.channels),
+        "cpu": _cpu(lambda: attribution.attribute(journeys, model)),
+    }
+
+
+def from_file_to_credit(file: str) -> dict[str, float]:
+    """Time all the models from the file on, after everything is loaded and has run once."""
+    import attribution
+
+    fixture = attribution.Journeys.from_paths(_table(), value=None)
+    attribution.compare(fixture, _models())
+
+    def work() -> None:
+        attribution.compare(attribution.read_paths(file), _models())
+
+    return {"cpu": _cpu(work), "journeys": _size(attribution.read_paths(file))}
+
+
+def _models() -> list[object]:
+    import attribution as a
+
+    return [
+        a.FirstTouch(), a.LastTouch(), a.LastNonDirect(direct="channel 0000"), a.Linear(),
+        a.PositionBased(), a.Markov(order=1), a.Shapley(worth="conversions"),
+    ]  # fmt: skip
+
+
+def _table() -> object:
+    import pandas as pd
+
+    return pd.DataFrame({"path": ["a > b", "b"], "total_conversions": [1, 2], "total_null": [3, 4]})
+
+
+def _size(journeys: Journeys) -> float:
+    return float(journeys.journeys)
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+WORKLOADS: dict[str, Callable[..., dict[str, float]]] = {
+    work.__name__: work
+    for work in (all_models, markov, peer_markov, shapley_rate, from_file_to_credit)
+}
+
+if __name__ == "__main__":
+    print(json.dumps(WORKLOADS[sys.argv[1]](*sys.argv[2:])))
