@@ -14,6 +14,7 @@ from attribution.errors import (
     ReportError,
 )
 from attribution.evaluate.compare import Comparison, compare
+from attribution.evaluate.explain import explain_difference
 from attribution.intake.paths import read_paths, read_touchpoints
 from attribution.intake.shipped import shipped
 from attribution.journeys import Journeys
@@ -65,6 +66,7 @@ __all__ = [
     "check_model",
     "compare",
     "default_models",
+    "explain_difference",
     "label",
     "model_from_text",
     "profile",

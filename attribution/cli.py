@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(chosen: argparse.Namespace) -> int:
-    from attribution import publish  # noqa: PLC0415 - loads only for this verb
-    from attribution.notebooks import parameters_of  # noqa: PLC0415
+    from attribution import publish
+    from attribution.notebooks import parameters_of
 
     if chosen.name is None:
         _say("\n".join(publish.report_names(chosen.workspace)))

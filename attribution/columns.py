@@ -7,6 +7,7 @@ was found and what to do about it.
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -136,7 +137,7 @@ def amounts(frame: Any, column: str) -> NDArray[np.float64]:
     if len(bad):
         row = int(bad[0])
         raise DataError(
-            "an empty cell" if np.isnan(values[row]) else f"{values[row]}", "a finite number",
+            "an empty cell or NaN" if np.isnan(values[row]) else f"{values[row]}", "a finite number",
             "Fill the cell (0 if there were none) or remove the row.",
             row=row + 1, column=column,
         )

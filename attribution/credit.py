@@ -70,7 +70,7 @@ class Credit:
         frame.insert(0, "channel", [*self.channels, *(name for name, _ in extra)])
         total = frame["conversions"].sum()
         share = frame["conversions"] / total if total else frame["conversions"] * 0.0
-        frame.insert(frame.columns.get_loc(VALUE) + 1, "share", share)
+        frame.insert(2 + self.measures.index(VALUE), "share", share)
         if self.errors is not None:
             for place, name in enumerate(self.measures):
                 frame[f"{name}_se"] = np.append(self.errors[:, place], np.zeros(len(extra)))

@@ -158,7 +158,8 @@ def _table(credit: Credit) -> pd.DataFrame:
 def _gap(one: pd.DataFrame, other: pd.DataFrame, scale: np.ndarray) -> float:
     if set(one.index) != set(other.index):
         return float("inf")
-    return float((np.abs(one.loc[other.index].to_numpy() - other.to_numpy()) / scale).max(initial=0))
+    apart = np.abs(one.loc[other.index].to_numpy() - other.to_numpy())
+    return float((apart / scale).max(initial=0.0))
 
 
 def _renamed(journeys: Journeys, named: set[str]) -> tuple[Journeys, dict[str, str]]:
@@ -180,7 +181,7 @@ def example_journeys(seed: int = 0, rows: int = 300) -> Journeys:
     gaps = rng.integers(0, 3 * 86_400_000, offsets[-1])
     closing = np.cumsum(gaps[::-1])[::-1]
     ages = closing - np.append(closing, 0)[np.repeat(offsets[1:], lengths)]
-    converted = (rng.random(rows) < 0.5).astype(np.int64)  # noqa: PLR2004
+    converted = (rng.random(rows) < 0.5).astype(np.int64)
     return Journeys(
         channels=channels,
         offsets=offsets,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Published", "find_notebook", "publish", "report_names"]
 
 _PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "networkx", "papermill", "nbconvert")
+_ANALYST = "analyst"  # tag of cells whose output is for the notebook's reader only
 _SHELL = Markup(
     '<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -106,6 +107,7 @@ def publish(
         executed = _execute(notebook, staging, given, workspace, progress=progress)
         run_seconds = time.perf_counter() - clock
         values = {p.name: p.default for p in declared} | given
+        _forget_staging(executed, staging, folder)
         page = staging / f"{name}.html"
         page.write_text(_exported(executed, values), encoding="utf-8")
         manifest = _manifest(name, values, staging, workspace, started) | {
@@ -126,7 +128,7 @@ def publish(
 def _execute(
     notebook: Path, staging: Path, values: dict[str, Any], workspace: Path, *, progress: bool
 ) -> Any:
-    import papermill  # noqa: PLC0415 - two seconds that only this verb needs
+    import papermill
 
     # Parameters were checked above, against types papermill does not know and warns of.
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -139,23 +141,39 @@ def _execute(
     except papermill.PapermillExecutionError as error:
         lines = [line for line in str(error.source).splitlines() if line.strip()]
         first = lines[0].strip() if lines else ""
+        # One cell more than the notebook has was executed: the one that holds the parameters.
         raise ReportError(
-            f"{notebook.name}, cell {error.exec_count} ({first}): {error.ename}: {error.evalue}"
+            f"{notebook.name}, code cell {error.exec_count - 1} ({first}): "
+            f"{error.ename}: {error.evalue}"
             "\nNothing was published."
         ) from None
 
 
+def _forget_staging(executed: Any, staging: Path, folder: Path) -> None:
+    """Let the executed notebook name the folder it was published to, not the one it ran in."""
+    import nbformat
+
+    executed.metadata.pop("papermill", None)
+    for cell in executed.cells:
+        if "injected-parameters" in cell.metadata.get("tags", ()):
+            cell.source = cell.source.replace(str(staging.resolve()), folder.as_posix())
+    (target,) = staging.glob("*.ipynb")
+    target.write_text(nbformat.writes(executed), encoding="utf-8")  # type: ignore[no-untyped-call]
+
+
 def _kernel_config() -> Any:
     """Talk to the kernel through files only this user can open, where the system has them."""
-    from traitlets.config import Config  # noqa: PLC0415
+    from traitlets.config import Config
 
     return Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
 
 
 def _exported(executed: Any, values: dict[str, Any]) -> str:
-    from nbconvert import HTMLExporter  # noqa: PLC0415
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
 
-    exporter = HTMLExporter(
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+        config=Config({"TagRemovePreprocessor": {"remove_all_outputs_tags": {_ANALYST}}}),
         template_name="basic", exclude_input=True, exclude_markdown=True,
         exclude_input_prompt=True, exclude_output_prompt=True,
         embed_images=True, mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="",

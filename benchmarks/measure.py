@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
@@ -30,15 +31,17 @@ def run(*command: str) -> Run:
     """Run a command to its end; its failure is ours."""
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     begun = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
-    output, errors = child.stdout, child.stderr
-    assert output is not None and errors is not None  # noqa: PT018
-    text, complaint = output.read().decode(), errors.read().decode()
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{complaint}")
-    return Run(used.ru_utime + used.ru_stime, time.perf_counter() - begun, text)
+    with TemporaryFile() as output, TemporaryFile() as complaint:
+        child = subprocess.Popen(command, stdout=output, stderr=complaint, env=env)
+        _, status, used = os.wait4(child.pid, 0)
+        taken = time.perf_counter() - begun
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        complaint.seek(0)
+        text = output.read().decode()
+        if child.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{complaint.read().decode()}")
+    return Run(used.ru_utime + used.ru_stime, taken, text)
 
 
 def workload(*arguments: str) -> Run:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from attribution.journeys import Journeys
@@ -28,6 +29,11 @@ HOSTILE_NAMES = (
     "it's", "a, b", "tab\there", "START", "CONVERSION", "NULL", "organic", "direct", "&amp;",
     "(none)", "\u202eright to left", "zero\u200bwidth", "-1", "None", "nan", "e\u0301", "\u00e9",
 )
+
+
+def examples(count: int) -> settings:
+    """Return how many examples a property gets: `count`, or as many times more as are sought."""
+    return settings(max_examples=max(1, count * settings().max_examples // 50))
 
 
 @dataclass(frozen=True)

@@ -137,12 +137,12 @@ def compare(
     """
     named = _named(models)
     *found, reach = tallies(journeys, [*named.values(), _Influence()])
-    credits = {
+    credited = {
         name: model.credit(tally)
         for (name, model), tally in zip(named.items(), found, strict=True)
     }
     return Comparison(
-        credits, pd.Series(reach.by_channel()[:, 0], index=list(reach.channels), name="influenced")
+        credited, pd.Series(reach.by_channel()[:, 0], index=list(reach.channels), name="influenced")
     )
 
 

@@ -148,7 +148,7 @@ def difference_steps(
 
 def _row(step: str, change: _Change, names: list[str], scale: float) -> dict[str, Any]:
     most, least = int(change.by.argmax()), int(change.by.argmin())
-    gain, loss = max(float(change.by[most]), 0.0), max(-float(change.by[least]), 0.0)
+    gain, loss = max(0.0, float(change.by[most])), max(0.0, -float(change.by[least]))
     least_seen = _NOTHING * scale
     return {
         "step": step, "reason": change.reason, "moved": float(np.abs(change.by).sum() / 2 / scale),
@@ -173,7 +173,7 @@ def _changes(
     if named is not None:
         found = list(_followed(a, named, journeys, measure))
     else:
-        down, up = _way_down(a, journeys), _way_down(b, journeys)
+        down, up = _to_own_family(a, journeys), _to_own_family(b, journeys)
         first, last = _end(a, down), _end(b, up)
         found = [
             *_followed(a, [_Step(habit.given_up, habit.plainer) for habit in down],
@@ -324,6 +324,16 @@ def _way_down(model: Model, journeys: Journeys) -> list[_Habit]:
     return way
 
 
+def _to_own_family(model: Model, journeys: Journeys) -> list[_Habit]:
+    """Return the way down without the last step from a game to a rule: no rule waits there."""
+    way = _way_down(model, journeys)
+    return way[:-1] if way and way[-1].plainer == Linear() and _is_game(model, way) else way
+
+
+def _is_game(model: Model, way: Sequence[_Habit]) -> bool:
+    return isinstance([model, *(habit.plainer for habit in way)][-2], Shapley)
+
+
 def _habit(model: Model, journeys: Journeys) -> _Habit | None:
     match model:
         case TruncatedMarkov():
@@ -372,8 +382,7 @@ def _limit_of(model: TruncatedMarkov, journeys: Journeys) -> _Habit:
         extra.append("money without a conversion")
     if model.max_step == _ENDLESS:
         what = " and ".join(extra) or "nothing else"
-        return _Habit(exact, f"{what} goes by the effects of the others",
-                      f"{what} does not go by the effects of the others")
+        return _Habit(exact, f"the channels share {what} too", f"{what} set apart")
     limit = model.longest(model.tally(journeys))
     seen = ", one more than the longest path seen" if model.max_step is None else ""
     return _Habit(
@@ -417,11 +426,12 @@ def _worth(worth: str) -> str:
 
 def _across(a: Model, b: Model, journeys: Journeys) -> list[_Step] | None:
     """Return the steps between two models of one family, or None."""
-    if type(a) is type(b) and is_dataclass(a) and is_dataclass(b):
-        if isinstance(a, Buyers | Collapsed | MoneyFollows) and type(a) is type(b):
+    for kind in (Buyers, Collapsed, MoneyFollows):
+        if isinstance(a, kind) and isinstance(b, kind):
             inner = _named_way(a.model, b.model, journeys)
             return None if inner is None else [
-                _Step(step.reason, replace(a, model=step.model)) for step in inner]
+                _Step(step.reason, kind(step.model)) for step in inner]
+    if type(a) is type(b) and is_dataclass(a):
         return _parameters(a, b)
     if _is_rule(a) and _is_rule(b):
         return [_Step(f"{_words(b)} instead of {_words(a)}", b)]
@@ -493,4 +503,6 @@ def _words(model: Model) -> str:
             return f"half-life {model.half_life} in whole steps"
         case RankDecay():
             return "a rising share for each new channel"
+        case Shapley(worth="conversions"):
+            return "an equal split over the channels met"
     return label(model)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import os
+import re
 import warnings
 import zipfile
 from contextlib import suppress
@@ -36,7 +37,7 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 _EXCEL = (".xlsx", ".xlsm")
 _PARQUET = (".parquet", ".pq")
 _NAMED = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars",
-          "，": "Chinese commas", "；": "Chinese semicolons"}  # fmt: skip
+          "，": "Chinese commas", "；": "Chinese semicolons"}
 _SAVE_AS_UTF8 = 'Save it as "CSV UTF-8" (Excel: Save as, CSV UTF-8).'
 _MAGIC = (
     (b"PK\x03\x04", "an Excel workbook or a zip archive",
@@ -47,12 +48,13 @@ _MAGIC = (
     (b"\x1f\x8b", "a gzip archive", "Unpack it first."),
     (b"\xff\xfe", "text in UTF-16", _SAVE_AS_UTF8),
     (b"\xfe\xff", "text in UTF-16", _SAVE_AS_UTF8),
-)  # fmt: skip
+)
 _BLOCK = 1 << 24
 _LONGEST_BLOCK = (1 << 31) - 1
 _EXACT = 10**15  # Excel keeps 15 digits of a number
 # How Excel shows a long number, and writes it into a CSV file.
 _SHORTENED = r"^\s*[0-9](\.[0-9]+)?[eE]\+[0-9]+\s*$"
+_FORMULA = re.compile(rb"<(\w+:)?f[ >/]")
 # A GB18030 text is rarely valid UTF-8 for a character or two, and never for this many bytes.
 _SURELY_UTF8 = 8
 
@@ -129,9 +131,10 @@ def _head(file: Path, ending: str) -> bytes:
 def _from_text_file(file: Path, head: bytes, delimiter: str, text: Sequence[str]) -> pa.Table:
     from pyarrow import csv as arrow_csv
 
-    _refuse_other_kinds(head, "text")
+    _refuse_other_kinds(head, "text in UTF-8 or GB18030")
     if b"\0" in head:
-        raise DataError("binary data, or text in UTF-16", "text", _SAVE_AS_UTF8)
+        raise DataError("binary data, or text in UTF-16", "text in UTF-8 or GB18030",
+                        _SAVE_AS_UTF8)
     encoding, has_quotes = _encoding(file)
     header, has_rows = _header(file, encoding, delimiter)
     names = [name.strip() for name in header]
@@ -312,28 +315,65 @@ def _from_excel(file: Path, head: bytes, text: Sequence[str]) -> pa.Table:
 
 def _sheet(file: Path) -> list[tuple[Any, ...]]:
     """Return the values of the first sheet, empty text as None."""
-    import openpyxl
-
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions, which are not read
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-            try:
-                if not book.worksheets:
-                    return []
-                sheet = book.worksheets[0]
-                sheet.reset_dimensions()  # some programs write a wrong size
-                return [
-                    tuple(None if cell == "" else cell for cell in row)
-                    for row in sheet.iter_rows(values_only=True)
-                ]
-            finally:
-                book.close()
+        rows = _values(file, data_only=True)
+        if _has_formulas(file):
+            _refuse_unsaved_formulas(rows, _values(file, data_only=False))
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, SyntaxError) as error:
         raise DataError(
             f"a workbook that cannot be read ({type(error).__name__})",
             "an Excel workbook (.xlsx)", "Open it in Excel and save it again as .xlsx.",
         ) from None
+    return rows
+
+
+def _values(file: Path, *, data_only: bool) -> list[tuple[Any, ...]]:
+    import openpyxl
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles and extensions, which are not read
+        book = openpyxl.load_workbook(file, read_only=True, data_only=data_only)
+        try:
+            if not book.worksheets:
+                return []
+            sheet = book.worksheets[0]
+            sheet.reset_dimensions()  # some programs write a wrong size
+            return [
+                tuple(None if cell == "" else cell for cell in row)
+                for row in sheet.iter_rows(values_only=True)
+            ]
+        finally:
+            book.close()
+
+
+def _has_formulas(file: Path) -> bool:
+    with zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            if not name.startswith("xl/worksheets/") or not name.endswith(".xml"):
+                continue
+            tail = b""
+            with archive.open(name) as sheet:
+                for block in iter(partial(sheet.read, 1 << 20), b""):
+                    if _FORMULA.search(tail + block):
+                        return True
+                    tail = block[-16:]
+    return False
+
+
+def _refuse_unsaved_formulas(
+    rows: list[tuple[Any, ...]], formulas: list[tuple[Any, ...]]
+) -> None:
+    """Refuse a formula whose result the workbook does not hold: it would be read as empty."""
+    for number, (values, written) in enumerate(zip(rows, formulas, strict=True)):
+        for place, (value, formula) in enumerate(zip(values, written, strict=True)):
+            if value is None and formula is not None:
+                raise DataError(
+                    f"the formula {quoted(formula)} without a saved result",
+                    "text, numbers, or formulas with their results",
+                    "Open the workbook in Excel and save it; a text that begins with = belongs "
+                    "in a cell of the format Text.",
+                    row=number or None, column=str(rows[0][place]) if number else None,
+                )
 
 
 def _text_cells(cells: list[Any], column: str) -> pa.Array:

@@ -270,7 +270,10 @@ class Journeys:
             closed_at=made.closed_at,
             order_id=from_orders(order.order_id, None),
             open=made.open,
-            segments={s: from_orders(door.plain(orders, s).astype(object), None) for s in segments},
+            segments={
+                name: from_orders(door.plain(orders, name).astype(object), None)
+                for name in segments
+            },
             notes=notes,
         )
         if journeys.evidence is None:
@@ -339,7 +342,7 @@ class Journeys:
         return replace(self, channels=channels, codes=recode[self.codes])
 
     def without_repeats(self) -> Journeys:
-        """Return the journeys with neighbouring touchpoints of one channel merged into the first."""
+        """Return the journeys with neighbouring touchpoints of one channel merged into one."""
         fresh = np.append(True, np.diff(self.codes) != 0)[: len(self.codes)]
         fresh[self.offsets[:-1][self.lengths > 0]] = True
         lengths = np.bincount(self.rows[fresh], minlength=len(self))
@@ -409,7 +412,7 @@ class Journeys:
         data: dict[str, Any] = {
             "journey": self.rows,
             "position": sequences.positions(self.offsets),
-            "channel": pd.Categorical.from_codes(self.codes, list(self.channels)),
+            "channel": pd.Categorical.from_codes(self.codes, pd.Index(self.channels, dtype="str")),
         }
         if self.ages is not None:
             data["age"] = pd.to_timedelta(self.ages, unit="ms")

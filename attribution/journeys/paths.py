@@ -58,6 +58,8 @@ def parse(frame: Any, column: str, sep: str) -> ParsedPaths:
         _refuse_empty_steps(paths, offsets, np.array([not name for name in found])[raw], column)
     used = np.zeros(len(found), bool)
     used[raw] = True
+    if ">" in mark:
+        _refuse_torn_tags(paths, offsets, np.array(["<" in n for n in found], bool)[raw], column)
     channels, recode = sorted_channels([n if u else "" for n, u in zip(found, used, strict=True)])
     return ParsedPaths(channels, offsets, recode[raw])
 
@@ -128,6 +130,21 @@ def _check_separator(
     )
 
 
+def _refuse_torn_tags(
+    paths: pa.Array, offsets: NDArray[np.int64], torn: NDArray[np.bool_], column: str
+) -> None:
+    """Refuse names such as "<b>": their own ">" would be read as the separator."""
+    bad = np.flatnonzero(torn)
+    if len(bad):
+        row = int(np.searchsorted(offsets, bad[0], side="right")) - 1
+        raise DataError(
+            f"{quoted(paths[row].as_py())}, with '<' in a name",
+            "channel names that do not hold the separator",
+            'Write the paths with another separator and pass it, such as sep=" | ".',
+            row=row + 1, column=column,
+        )
+
+
 def _refuse_empty_steps(
     paths: pa.Array, offsets: NDArray[np.int64], blank: NDArray[np.bool_], column: str
 ) -> None:
@@ -136,7 +153,8 @@ def _refuse_empty_steps(
         row = int(np.searchsorted(offsets, bad[0], side="right")) - 1
         raise DataError(
             f"{quoted(paths[row].as_py())}, with an empty step", "a channel name in every step",
-            "Remove the extra separator or name the missing channel; "
-            "leave the whole cell empty for an order without a touchpoint.",
+            "Remove the extra separator or name the missing channel; leave the whole cell empty "
+            "for an order without a touchpoint. If a channel's name holds the separator, write "
+            'the paths with another one and pass it, such as sep=" | ".',
             row=row + 1, column=column,
         )

@@ -74,7 +74,7 @@ def read_touchpoints(frame: Any, person: str, at: str, channel: str, tz: str) ->
         evidence = np.zeros(len(raw), bool)
         if "event" in names:
             is_evidence = pc.equal(door.text(frame, "event"), ORDER_SOURCE)
-            evidence = pc.fill_null(is_evidence, False).to_numpy(zero_copy_only=False)  # noqa: FBT003
+            evidence = pc.fill_null(is_evidence, False).to_numpy(zero_copy_only=False)
     except DataError as error:
         raise error if error.source else error.at("touchpoints") from None
     return Touchpoints(people, times.ms, times.without_zone, channels, recode[raw], tie, evidence)

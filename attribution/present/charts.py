@@ -112,9 +112,9 @@ def range_marks(
         _vertical("tick", scale.at(figure), middle - 5, middle + 5)
         for name, figure in figures.items() if name not in (first, last, headline)
     ]
-    if first in figures:
+    if first is not None:
         parts.append(_triangle(scale.at(figures[first]), left=True))
-    if last in figures:
+    if last is not None:
         parts.append(_triangle(scale.at(figures[last]), left=False))
     parts.append(_dot("mark", scale.at(figures[headline])))
     return _svg(_ROW, parts, label)

@@ -22,7 +22,7 @@ __all__ = ["Flow", "drawn", "flow_of"]
 _NODES = 7
 _LAYERS = 3
 _LEAST_SHARE = 0.015
-_WIDTH, _HEIGHT = 640, 400
+_WIDTH, _HEIGHT = 640, 380
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,14 @@ def flow_of(journeys: Journeys, others: str) -> Flow:
     moves = sum(c for (_, b), c in steps.items() if b != NULL)
     starts = {name: steps.get((START, name), 0.0) for name in channels}
     closes = {name: steps.get((name, CONVERSION), 0.0) for name in channels}
+    named = [name for name in channels if name != others] or channels
     return Flow(
         graph=graph,
         position=_layers(channels, starts, closes),
         edges=sorted(inner, key=lambda edge: inner[edge]),
         hidden=1.0 - sum(inner.values()) / max(moves, 1e-12),
-        opener=max(channels, key=lambda name: starts[name]),
-        closer=max(channels, key=lambda name: closes[name]),
+        opener=max(named, key=lambda name: starts[name]),
+        closer=max(named, key=lambda name: closes[name]),
     )
 
 
@@ -90,7 +91,7 @@ def _layers(
     ranked = sorted(channels, key=lambda name: (lean[name], name))
     layers = [list(part) for part in np.array_split(np.array(ranked, dtype=object), _LAYERS)]
     return {
-        name: (layer, (place + 0.5) / len(part))
+        name: (layer, place / (len(part) - 1) if len(part) > 1 else 0.5)
         for layer, part in enumerate(layers) for place, name in enumerate(part)
     }
 
@@ -99,22 +100,24 @@ def drawn(flow: Flow, words: Words, label: str) -> Markup:
     """Return the drawing."""
     at = {START: (34.0, _HEIGHT / 2), CONVERSION: (_WIDTH - 34.0, _HEIGHT / 2)}
     for name, (layer, height) in flow.position.items():
-        shift = 14.0 if layer == 1 else 0.0  # off the straight line between the two ends
-        at[name] = (150.0 + layer * 170.0, 26 + height * (_HEIGHT - 66) + shift)
+        shift = 18.0 if layer == 1 else 0.0  # off the straight line between the two ends
+        at[name] = (150.0 + layer * 170.0, 16 + height * (_HEIGHT - 82) + shift)
     counts = {edge: flow.graph.edges[edge]["count"] for edge in flow.edges}
     largest = max(counts.values(), default=1.0)
     lines, labels = [], []
     labelled = set(sorted(flow.edges, key=lambda e: -counts[e])[:14])
     for edge in flow.edges:
-        line, middle = _curve(at[edge[0]], at[edge[1]])
+        # Near the end that fans out least, so that labels stand apart.
+        share = 0.72 if edge[0] == START else 0.3 if edge[1] == CONVERSION else 0.42
+        line, middle = _curve(at[edge[0]], at[edge[1]], share)
         width = 1.0 + 11.0 * counts[edge] / largest
         kind = "flow order" if edge[1] == CONVERSION else "flow"
         lines.append(Markup('<path class="{}" d="{}" stroke-width="{:.1f}"/>').format(
             kind, line, width))
         if edge in labelled:
-            share = words.percent(flow.graph.edges[edge]["probability"])
+            chance = words.percent(flow.graph.edges[edge]["probability"])
             labels.append(Markup('<text class="halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">'
-                                 "{}</text>").format(middle[0], middle[1] + 4, share))
+                                 "{}</text>").format(middle[0], middle[1] + 4, chance))
     nodes = [_node(flow.graph, name, at[name], words) for name in at]
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>').format(
         _WIDTH, _HEIGHT, label, joined(lines), joined(labels), joined(nodes)
@@ -122,15 +125,14 @@ def drawn(flow: Flow, words: Words, label: str) -> Markup:
 
 
 def _curve(
-    start: tuple[float, float], end: tuple[float, float]
+    start: tuple[float, float], end: tuple[float, float], share: float
 ) -> tuple[str, tuple[float, float]]:
-    """Return a path bent to the left of its direction, and the point its label stands at."""
+    """Return a path bent to the left of its direction, and the point at that share of it."""
     (x0, y0), (x1, y1) = start, end
     dx, dy = x1 - x0, y1 - y0
     length = max((dx * dx + dy * dy) ** 0.5, 1e-9)
-    bend = 0.0 if dx > 120 and abs(dy) < 1 else min(46.0, length * 0.22)  # noqa: PLR2004
+    bend = 0.0 if dx > 120 and abs(dy) < 1 else min(46.0, length * 0.22)
     cx, cy = (x0 + x1) / 2 + bend * dy / length, (y0 + y1) / 2 - bend * dx / length
-    share = 0.42  # nearer the source: labels of opposite steps stay apart
     mx = (1 - share) ** 2 * x0 + 2 * share * (1 - share) * cx + share**2 * x1
     my = (1 - share) ** 2 * y0 + 2 * share * (1 - share) * cy + share**2 * y1
     return f"M{x0:.0f} {y0:.0f} Q{cx:.0f} {cy:.0f} {x1:.0f} {y1:.0f}", (mx, my)
@@ -151,7 +153,7 @@ def _node(graph: nx.DiGraph, name: str, at: tuple[float, float], words: Words) -
     if ends is not None:
         small = Markup('<text class="halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>'
                        ).format(x, y + 38, words("graph_ends", share=words.percent(ends)))
-    shown = name if len(name) <= 20 else f"{name[:19]}…"  # noqa: PLR2004
+    shown = name if len(name) <= 20 else f"{name[:19]}…"
     return Markup(
         '<g><title>{}</title><circle class="node" cx="{:.0f}" cy="{:.0f}" r="9"/>'
         '<text class="strong halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>{}</g>'

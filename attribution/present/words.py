@@ -64,7 +64,7 @@ class Words:
 
     def listed(self, names: list[str]) -> str:
         """Return names as the language lists them."""
-        if len(names) < 2:  # noqa: PLR2004 - nothing to join
+        if len(names) < 2:
             return "".join(names)
         return self("list_comma").join(names[:-1]) + self("list_and") + names[-1]
 
@@ -104,6 +104,11 @@ class Words:
     def order_unit(self) -> Unit:
         """Return the unit for a column of orders."""
         return Unit(1.0, self("unit_orders"), 0)
+
+    def tick(self, amount: float, unit: Unit) -> str:
+        """Return an axis tick in a column's unit, without decimals it does not need."""
+        shown = amount / unit.scale
+        return _signed(shown, 0 if shown == round(shown) else max(1, unit.decimals))
 
     def written(self, amount: float, unit: Unit) -> str:
         """Return an amount in a column's unit."""

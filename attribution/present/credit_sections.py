@@ -1,0 +1,226 @@
+"""Who brought it, and do the models agree: range plot, exact table, distances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from attribution.models.heuristic import FirstTouch, LastTouch
+from attribution.models.markov import Markov
+from attribution.names import ORGANIC, UNATTRIBUTED, VALUE
+from attribution.present import charts
+from attribution.present.markup import Fragment, figure, joined, page, row, section, table
+from attribution.present.report import DEPENDS, DEPENDS_RANKS, HOLDS, WEIGHTY, Report, nothing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from attribution.present.words import Unit
+
+__all__ = ["credit_by_model", "exact_and_distances"]
+
+
+def credit_by_model(report: Report) -> Fragment:
+    """Return the range plot: one row per channel, the band of all models, and the caveat."""
+    words, spread = report.words, report.spread
+    if not len(spread):
+        return page(words.language, nothing(report, "credit_kicker", unit=""))
+    first, last = report.named(FirstTouch), report.named(LastTouch)
+    shown, unit = report.shown(), report.unit
+    rest = report.channels.drop(index=shown)
+    lost = float(report.unattributed[report.measure == VALUE])
+    figures = {name: _line(report.channels.T[name]) for name in shown}
+    if len(rest):
+        figures[words("other_channels", count=len(rest))] = _line(rest.sum())
+    everything = [x for line in figures.values() for x in line.values()] + [lost]
+    scale = charts.nice_scale(min(everything), max(everything))
+    body, rows = [], []
+    for name, line in figures.items():
+        known = name in spread.index
+        body.append([
+            Markup('<td class="name" title="{}">{}</td>').format(name, name),
+            charts.range_marks(scale, line, first, last, report.headline,
+                               _spoken(report, name, line)),
+            f"{words.written(min(line.values()), unit)}–{words.written(max(line.values()), unit)}",
+            _spread_cell(report, max(line.values()) - min(line.values()), line[report.headline]),
+            _rank_cell(spread.T[name]) if known else "",
+            _why(report, line) if known else "",
+        ])
+        rows.append("" if known else "rest")
+    if lost:
+        missing = "why_unattributed" if report.journeys.ages is not None else (
+            "why_unattributed_paths")
+        body.append([words("unattributed"),
+                     charts.single_mark(scale, lost, words.written(lost, unit)),
+                     words.written(lost, unit), words.percent(0.0), "", words(missing)])
+        rows.append("rest")
+    plot = table(
+        [words("channel"), charts.axis(scale, lambda t: words.tick(t, unit)),
+         f"{words('low_high')} {unit.label}", words("spread_of"), words("rank"), words("why")],
+        body, kinds=["name", "plot", "low", "spread", "rank", "why"], rows=rows, name="plots",
+    )
+    caveat = Markup('<p class="caveat"><b>{}</b> {}</p>').format(
+        words("caveat_title"), words("caveat_text")
+    )
+    return page(words.language, section(
+        words("credit_kicker", unit=unit.label), _credit_title(report, shown),
+        figure(_legend(report, first, last) + plot), caveat,
+    ))
+
+
+def _line(figures: pd.Series[float]) -> dict[str, float]:
+    return {str(model): float(figure) for model, figure in figures.items()}
+
+
+def _credit_title(report: Report, shown: list[str]) -> str:
+    spread = report.spread.loc[shown]
+    weighty = spread["headline"] >= WEIGHTY * spread["headline"].sum()
+    wide = spread.loc[weighty, "spread"].fillna(0.0)
+    widest = wide[wide > HOLDS].sort_values(ascending=False).index[:3]
+    if not len(widest):
+        return report.words("credit_title_hold", limit=report.words.percent(HOLDS))
+    return report.words("credit_title", names=report.words.listed(list(widest)))
+
+
+def _legend(report: Report, first: str | None, last: str | None) -> Markup:
+    words = report.words
+    marks = [
+        ("first", words("legend_first") if first else ""),
+        ("last", words("legend_last") if last else ""),
+        ("other", words("legend_others")),
+        ("headline", words("legend_headline", model=words.model(report.headline))),
+        ("band", words("legend_band")),
+    ]
+    return Markup('<p class="legend">{}</p>').format(joined(
+        Markup("<span>{}{}</span>").format(charts.legend_mark(kind), text)
+        for kind, text in marks if text
+    ))
+
+
+def _spoken(report: Report, name: str, line: dict[str, float]) -> str:
+    unit = report.unit
+    figures = (f"{report.words.model(k)} {report.words.written(v, unit)}" for k, v in line.items())
+    return f"{name}: {', '.join(figures)} {unit.label}"
+
+
+def _spread_cell(report: Report, width: float, base: float) -> Markup | str:
+    if base == 0:
+        return "–"
+    share = width / abs(base)
+    text = report.words.percent(share)
+    return Markup("<b>{}</b>").format(text) if share > DEPENDS else text
+
+
+def _rank_cell(line: pd.Series) -> Markup | str:
+    best, worst = int(line["best_rank"]), int(line["worst_rank"])
+    text = f"{best}" if best == worst else f"{best}–{worst}"
+    return Markup("<b>{}</b>").format(text) if worst - best >= DEPENDS_RANKS else text
+
+
+def _why(report: Report, line: dict[str, float]) -> str:
+    """Say what sets the models apart: the ends of the path, or the graph against the rules."""
+    words = report.words
+    first, last = report.named(FirstTouch), report.named(LastTouch)
+    graph = report.named(Markov)
+    if first and last:
+        opened, ended = line[first], line[last]
+        for more, less, much, some in ((opened, ended, "why_opens", "why_opens_some"),
+                                       (ended, opened, "why_ends", "why_ends_some")):
+            if more > 2 * less:
+                return words(much)
+            if more > 1.25 * less:
+                return words(some)
+    if graph:
+        rules = [v for k, v in line.items() if k != graph]
+        if line[graph] < 0.9 * min(rules, default=0.0):
+            return words("why_graph")
+        if line[graph] > 1.1 * max(rules, default=0.0):
+            return words("why_graph_more")
+    return words("why_agree") if max(line.values()) else ""
+
+
+def exact_and_distances(report: Report) -> Fragment:
+    """Return the exact table beside the distances between models."""
+    words = report.words
+    return page(words.language, row("wide-left", _exact(report), _distances(report)))
+
+
+def _exact(report: Report) -> Markup:
+    words, unit = report.words, report.unit
+    shown = report.shown()
+    rest = report.channels.drop(index=shown)
+    lines: list[tuple[str, pd.Series, str]] = [
+        (name, report.channels.T[name], "") for name in shown
+    ]
+    if len(rest):
+        lines.append((words("other_channels", count=len(rest)), rest.sum(), "rest"))
+    for name, word in ((ORGANIC, "organic"), (UNATTRIBUTED, "unattributed")):
+        if name in report.wide.index:
+            lines.append((words(word), report.wide.T[name], "rest"))
+    total = report.wide.sum()
+    lines.append((words("exact_total"), total, "sum"))
+    models = list(report.wide.columns)
+    body = [
+        [Markup('<td class="name" title="{0}">{0}</td>').format(name)]
+        + [_tinted(report, line[m], line[report.headline], unit, plain=bool(kind)) for m in models]
+        for name, line, kind in lines
+    ]
+    totals = report.journeys.amounts().sum(axis=0)
+    legend = Markup('<p class="after"><span class="swatch-above">{}</span> <span '
+                    'class="swatch-below">{}</span> {}</p>').format(
+        words("above"), words("below"),
+        words("exact_legend", model=words.model(report.headline)))
+    return section(
+        f"{words('exact_kicker')} · {unit.label}",
+        words("exact_title", total=report.amount(totals[0], totals[1])),
+        figure(table([words("channel"), *(words.model(m) for m in models)], body,
+                     kinds=["name", *("" for _ in models)], rows=[k for *_, k in lines])),
+        legend,
+    )
+
+
+def _tinted(report: Report, value: float, base: float, unit: Unit, *, plain: bool) -> Markup:
+    text = report.words.written(float(value), unit)
+    apart = (value - base) / abs(base) if base else 0.0
+    strength = min(1.0, abs(float(apart))) * 0.32
+    if plain or strength < 0.016:
+        return Markup("<td>{}</td>").format(text)
+    side = "above" if apart > 0 else "below"
+    return Markup('<td style="background:rgba(var(--{}),{:.2f})">{}</td>').format(
+        side, strength, text
+    )
+
+
+def _distances(report: Report) -> Markup:
+    words, apart = report.words, report.comparison.distances(report.measure)
+    names, share = [words.model(name) for name in apart.index], apart.to_numpy(dtype=float)
+    body = []
+    for i, name in enumerate(names):
+        cells: list[Markup] = [
+            Markup('<td style="background:rgba(var(--above),{:.2f})">{}</td>').format(
+                min(0.6, share[i, j] * 1.4),
+                words.percent(share[i, j]).rstrip("%"))
+            for j in range(i)
+        ]
+        body.append([name, *cells, *(["·"] if i < len(names) - 1 else []),
+                     *("" for _ in range(len(names) - i - 2))])
+    return section(
+        words("distance_kicker"), _distance_title(report, apart),
+        figure(table(["", *names[:-1]], body, kinds=["name", *("" for _ in names[:-1])]),
+               words("distance_note")),
+    )
+
+
+def _distance_title(report: Report, apart: pd.DataFrame) -> str:
+    words, count = report.words, len(apart)
+    if count == 1:
+        return words("distance_title_one")
+    share = apart.to_numpy(dtype=float)
+    pairs = [(float(share[i, j]), i, j) for i in range(count) for j in range(i)]
+    (far, a, b), (_, c, d) = max(pairs), min(pairs)
+    one, two = words.model(apart.index[b]), words.model(apart.index[a])
+    if count == 2:
+        return words("distance_title_two", a=one, b=two, share=words.percent(far))
+    return words("distance_title", a=one, b=two,
+                 c=words.model(apart.index[d]), d=words.model(apart.index[c]))

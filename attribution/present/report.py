@@ -1,0 +1,139 @@
+"""What every section of a report reads: the comparison, its journeys, and how to say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attribution.model import label
+from attribution.names import ORGANIC, UNATTRIBUTED, VALUE
+from attribution.present.markup import section
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from markupsafe import Markup
+
+    from attribution.evaluate.compare import Comparison
+    from attribution.journeys import Journeys
+    from attribution.model import Model
+    from attribution.present.words import Unit, Words
+
+__all__ = ["DEPENDS", "DEPENDS_RANKS", "HOLDS", "SHOWN_CHANNELS", "WEIGHTY", "Report", "nothing"]
+
+HOLDS = 0.40  # a spread within this share of the headline figure
+DEPENDS = 1.00  # a spread above it ...
+DEPENDS_RANKS = 5  # ... or ranks this far apart
+WEIGHTY = 0.02  # share of the headline total below which a channel makes no title
+SHOWN_CHANNELS = 10
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the sections read, and what they share.
+
+    Attributes
+    ----------
+    journeys, comparison
+        What was compared, and on what.
+    left_out
+        Models that these journeys cannot feed.
+    words
+        Language and currency.
+    headline
+        Name of the model whose figures lead.
+    source
+        What the user called the input.
+    lookback
+        Lookback window, for journeys with times.
+    title
+        The brand, or whatever the report is about.
+    """
+
+    journeys: Journeys
+    comparison: Comparison
+    left_out: Sequence[Model]
+    words: Words
+    headline: str
+    source: str
+    lookback: str = ""
+    title: str = ""
+
+    @cached_property
+    def measure(self) -> str:
+        """The money where there is any, else the number of orders."""
+        money = any(credit.frame()[VALUE].any() for credit in self.comparison.credits.values())
+        return VALUE if money else "conversions"
+
+    @cached_property
+    def wide(self) -> pd.DataFrame:
+        """(channels and rows without one, models) figures in the measure shown."""
+        return self.comparison.wide(self.measure)
+
+    @cached_property
+    def channels(self) -> pd.DataFrame:
+        """The models' figures by channel, largest headline first; no row without a channel."""
+        inner = self.wide.drop(index=[ORGANIC, UNATTRIBUTED], errors="ignore")
+        return inner.sort_values(self.headline, ascending=False, kind="stable")
+
+    @cached_property
+    def spread(self) -> pd.DataFrame:
+        """How far the models part, by channel; see `Comparison.spread`."""
+        return self.comparison.spread(self.headline, self.measure).loc[self.channels.index]
+
+    @cached_property
+    def unit(self) -> Unit:
+        """The unit of a column of the measure shown."""
+        if self.measure != VALUE:
+            return self.words.order_unit()
+        return self.words.money_unit(float(np.abs(self.wide.to_numpy()).max(initial=0.0)))
+
+    @cached_property
+    def unattributed(self) -> tuple[float, float]:
+        """Orders and money without a known touchpoint."""
+        empty = self.journeys.lengths == 0
+        amounts = self.journeys.amounts()[empty].sum(axis=0)
+        return float(amounts[0]), float(amounts[1])
+
+    @cached_property
+    def measure_word(self) -> str:
+        """The measure in words."""
+        return self.words("measure_value" if self.measure == VALUE else "measure_conversions")
+
+    def named(self, kind: type) -> str | None:
+        """Return the name under which a model of this class was compared."""
+        name = label(kind())
+        return name if name in self.comparison.credits else None
+
+    def shown(self) -> list[str]:
+        """The ten largest channels, and any other on which the models part widely."""
+        spread = self.spread
+        wide = (spread["spread"] > DEPENDS) & (
+            spread["high"] > WEIGHTY * max(float(self.channels[self.headline].sum()), 1e-12)
+        )
+        if len(spread) <= SHOWN_CHANNELS + 2:  # a row "2 other channels" would save nothing
+            return list(spread.index)
+        top = np.arange(len(spread)) < SHOWN_CHANNELS
+        return list(spread.index[top | wide.to_numpy()])[: 2 * SHOWN_CHANNELS]
+
+    def amount(self, orders: float, money: float) -> str:
+        """Return an amount of the measure shown, in words."""
+        if self.measure == VALUE:
+            return self.words.money(money)
+        return self.words("orders", count=self.words.count(orders))
+
+    def span(self, hours: float) -> str:
+        """Return a time span in words."""
+        if hours < 24 or hours % 24:
+            return self.words("hours", n=f"{hours:g}")
+        return self.words("days", n=f"{hours / 24:g}")
+
+
+def nothing(report: Report, kicker: str, **fields: object) -> Markup:
+    """Return a section that says there is nothing to draw."""
+    words = report.words
+    return section(words(kicker, **fields), words("no_orders"))

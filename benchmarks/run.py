@@ -1,0 +1,195 @@
+"""Measure every number the project promises, and write them into benchmarks/README.md.
+
+`make bench` measures everything but the largest input; `make bench ARGS=--large` that too. Without
+make: `python benchmarks/run.py --repeats 5 --skip-slow --paths paths.csv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+import exactness
+import measure
+import pandas as pd
+import public
+from make_journeys import path_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HERE = Path(__file__).parent
+PAGE = HERE / "README.md"
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+PACKAGES = ("attribution", "numpy", "scipy", "pandas", "pyarrow", "channelattribution", "shapiq")
+
+
+class Row(NamedTuple):
+    """One promise: what it is, what was found, what was promised, and whether it is kept."""
+
+    what: str
+    found: str
+    bar: str
+    met: bool | None
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row as it is printed."""
+        word = {True: "yes", False: "**no**", None: "not run"}[self.met]
+        return (self.what, self.found, self.bar, word)
+
+
+def main() -> int:
+    """Measure, print and write the table; 1 if a promise is broken."""
+    chosen = _arguments()
+    rows = []
+    for measured in (exact_rows, ratio_rows, time_rows, growth_rows):
+        for row in measured(chosen):
+            rows.append(row)
+            print(" | ".join(row.cells()), flush=True)
+    write(rows, chosen.machine)
+    return int(any(row.met is False for row in rows))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure what the project promises.")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each child process")
+    parser.add_argument("--skip-slow", action="store_true", help="leave out the slow peer runs")
+    parser.add_argument("--large", action="store_true", help="measure 10 million journeys too")
+    parser.add_argument("--paths", type=Path, help="file of the public paths")
+    parser.add_argument("--oracle", type=Path, help="file of their known removal effects")
+    parser.add_argument("--machine", default=_machine(), help="what to call this machine")
+    return parser.parse_args()
+
+
+def exact_rows(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Compare with other ways to compute the same numbers."""
+    share = exactness.fixture_share()
+    yield Row("Markov(1), fixture of peers: share of A", f"{share:.2%}", "36.15 %",
+              f"{share:.2%}" == "36.15%")  # fmt: skip
+    paths = public.find(chosen.paths)
+    name = "public 10,000 paths"
+    if paths is None:
+        name, paths = "sample paths", pd.read_csv(HERE.parent / "data" / "sample" / "paths.csv")
+    against = "each channel deleted and the chain solved again"
+    against += " and known effects" if chosen.oracle else ""
+    for order in (1, 2, 3):
+        error = exactness.markov_error(paths, order, chosen.oracle)
+        yield _error(f"Markov({order}) removal effects, {name}, against {against}", error, 1e-9)
+    error = exactness.shapley_rate_error(paths)
+    yield _error(f'Shapley("rate"), {name}, against shapiq\'s exact computer', error, 1e-9)
+    error = exactness.equal_split_error(paths)
+    yield _error(f'Shapley("conversions"), {name}, against an equal split', error, 1e-12)
+
+
+def ratio_rows(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Compare with ChannelAttribution on the same file, both with conversions and value."""
+    file = str(path_file("M"))
+    ours, peer = measure.alternating(
+        chosen.repeats, ("all_models", file), ("peer_markov", file, "1")
+    )
+    yield _ratio("M: five heuristics, Markov(1) and Shapley(\"conversions\") together, against "
+                 "ChannelAttribution's Markov(1) alone", ours, peer, 0.4)  # fmt: skip
+    what = "M: Markov(3) against ChannelAttribution's"
+    if chosen.skip_slow:
+        yield Row(what, "", "≤ 0.125", None)
+        return
+    ours, peer = measure.alternating(
+        chosen.repeats, ("markov", file, "3"), ("peer_markov", file, "3")
+    )
+    yield _ratio(what, ours, peer, 0.125)
+
+
+def time_rows(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Measure what has no peer to compare with."""
+    file = str(path_file("W"))
+    runs = _repeat(chosen, lambda: measure.workload("markov", file, "1"))
+    yield _seconds("W: Markov(1), whole process, CPU", measure.cpu(runs), 8.0)
+    for name, bar in (("S", 0.3), ("S24", 3.0)):
+        file = str(path_file(name))
+        runs = _repeat(chosen, lambda file=file: measure.workload("shapley_rate", file))
+        channels = measure.inside(runs, "channels")
+        yield _seconds(f'Shapley("rate") exact, {channels:.0f} channels, CPU of attribute() alone',
+                       measure.inside(runs, "cpu"), bar)  # fmt: skip
+    runs = _repeat(chosen, lambda: measure.run(sys.executable, "-c", "import attribution"))
+    yield _seconds("`import attribution`, whole process, wall", measure.wall(runs), 1.0)
+    runs = _repeat(chosen, _report)
+    yield _seconds("sample report end to end, wall", measure.wall(runs), 15.0)
+
+
+def growth_rows(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Measure the cost of one journey at each size; it must not grow."""
+    names = ["S", "M", "L"] if chosen.large else ["S", "M"]
+    costs = {}
+    for name in names:
+        file = str(path_file(name))
+        runs = _repeat(chosen, lambda file=file: measure.workload("from_file_to_credit", file))
+        costs[name] = measure.inside(runs, "cpu") / measure.inside(runs, "journeys") * 1e6
+    each = ", ".join(f"{name} {cost:.2f}" for name, cost in costs.items())
+    grown = max(costs.values()) / costs["S"]
+    yield Row(f"all models from the file on, CPU per journey in µs: {each}", f"× {grown:.2f}",
+              f"≤ × 1.5 from S to {names[-1]}", grown <= 1.5)  # fmt: skip
+    if not chosen.large:
+        yield Row("the same for L (`--large`)", "", "≤ × 1.5", None)
+
+
+def _repeat(chosen: argparse.Namespace, work: Callable[[], measure.Run]) -> list[measure.Run]:
+    return [work() for _ in range(chosen.repeats)]
+
+
+def _report() -> measure.Run:
+    command = (sys.executable, "-m", "attribution", "report", "model_comparison", "--quiet")
+    with TemporaryDirectory() as folder:
+        return measure.run(*command, "--out", str(Path(folder) / "report"))
+
+
+def _error(what: str, error: float, bar: float) -> Row:
+    return Row(what, f"{error:.1e}", f"≤ {bar:.0e}", error <= bar)
+
+
+def _ratio(what: str, ours: list[measure.Run], peer: list[measure.Run], bar: float) -> Row:
+    mine, theirs = measure.cpu(ours), measure.cpu(peer)
+    found = f"{mine / theirs:.3f} ({mine:.2f} s / {theirs:.2f} s)"
+    return Row(what, found, f"≤ {bar:g}", mine / theirs <= bar)
+
+
+def _seconds(what: str, seconds: float, bar: float) -> Row:
+    return Row(what, f"{seconds:.2f} s", f"≤ {bar:g} s", seconds <= bar)
+
+
+def write(rows: list[Row], machine: str) -> None:
+    """Put the table between the markers of the page."""
+    lines = [
+        f"{datetime.now(UTC):%d %B %Y}, {machine}, {_versions()}.", "",
+        "| what | found | bar | met |", "|---|---|---|---|",
+        *(f"| {' | '.join(row.cells())} |" for row in rows),
+    ]  # fmt: skip
+    page = PAGE.read_text(encoding="utf-8")
+    head, rest = page.split(BEGIN)
+    tail = rest.split(END)[1]
+    PAGE.write_text("\n".join([head + BEGIN, *lines, END + tail]), encoding="utf-8")
+
+
+def _versions() -> str:
+    found = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _machine() -> str:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GB"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

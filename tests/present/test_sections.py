@@ -1,0 +1,179 @@
+"""The report's sections on journeys of every kind."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from attribution import Journeys, compare, default_models, usable_models
+from attribution.model import example_journeys
+from attribution.names import UNATTRIBUTED
+from attribution.present import charts, credit_sections, flow, journey_sections, overview
+from attribution.present.report import Report
+from attribution.present.tables import guarded
+from attribution.present.words import LANGUAGES, Words, words_in
+
+
+def report_on(journeys: Journeys, language: str = "en", **fields: str) -> Report:
+    models, left_out = usable_models(journeys, default_models())
+    comparison = compare(journeys, models)
+    return Report(journeys, comparison, left_out, words_in(language),
+                  headline=comparison.headline(), source="x.csv", lookback="30D", **fields)
+
+
+def whole(report: Report) -> str:
+    sections = (overview.opening, overview.what_was_read, credit_sections.credit_by_model,
+                credit_sections.exact_and_distances, journey_sections.graph_and_removal,
+                journey_sections.shape_of_journeys, overview.closing)
+    return "".join(section(report)._repr_html_() for section in sections)
+
+
+def counted(paths: list[str], conversions: list[float], nulls: list[int], value: float = 1.0,
+            ) -> Journeys:
+    return Journeys.from_paths(pd.DataFrame({
+        "path": paths, "total_conversions": conversions, "total_null": nulls,
+        "total_conversion_value": np.array(conversions) * value,
+    }))
+
+
+MANY = counted([f"channel {i:03d} > channel {(i * 7) % 500:03d}" for i in range(500)],
+               [1 + i % 5 for i in range(500)], [i % 3 for i in range(500)], 99.0)
+KINDS = {
+    "with times": example_journeys(),
+    "one channel": counted(["a", "a > a"], [3, 1], [2, 2]),
+    "no conversions": counted(["a > b", "b"], [0, 0], [5, 7]),
+    "no value": counted(["a > b", "b > c"], [4, 2], [5, 7], 0.0),
+    "no nulls": counted(["a > b", "b > c"], [4, 2], [0, 0]),
+    "only unattributed": counted(["", ""], [4, 2], [0, 1]),
+    "fractions": counted(["a > b", "b"], [0.5, 1.25], [0, 1]),
+    "500 channels": MANY,
+    "long path": counted([" > ".join(["a", "b"] * 300)], [1], [0]),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_journeys_makes_a_report(kind: str, language: str) -> None:
+    text = whole(report_on(KINDS[kind], language))
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S).lower()
+    assert text.count("<section") >= 4
+    assert not re.search(r"[{}]", re.sub(r"<style>.*?</style>", "", text, flags=re.S))
+
+
+def _rows(html: str) -> list[list[str]]:
+    return [
+        [unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td.*?</td>", line)]
+        for line in re.findall(r"<tr.*?</tr>", html, flags=re.S)
+    ]
+
+
+def test_the_exact_table_closes_on_screen() -> None:
+    report = report_on(MANY)
+    rows = [r for r in _rows(credit_sections._exact(report)) if r]
+    body = np.array([[float(x.replace(",", "")) for x in r[1:]] for r in rows])
+    assert rows[-1][0] == "Total"
+    half = 0.5 * 10.0**-report.unit.decimals  # each shown figure is that much off at most
+    assert np.abs(body[:-1].sum(axis=0) - body[-1]).max() <= half * len(body)
+    assert any("other channels" in r[0] for r in rows)
+
+
+def test_the_range_plot_shows_every_model_at_its_place() -> None:
+    report = report_on(KINDS["with times"])
+    html = str(credit_sections.credit_by_model(report)._repr_html_())
+    wide = report.wide.drop(index=UNATTRIBUTED, errors="ignore")
+    largest = max(float(wide.to_numpy().max()), report.unattributed[1])
+    scale = charts.nice_scale(0.0, largest)
+    for figure in wide[report.headline]:
+        assert f'cx="{scale.at(figure):.2f}%"' in html
+
+
+def test_a_scale_has_round_ticks_inside_the_values() -> None:
+    scale = charts.nice_scale(-3.0, 41.0)
+    assert scale.ticks == (0.0, 10.0, 20.0, 30.0, 40.0)
+    assert scale.at(scale.low) == pytest.approx(1.5)
+    assert scale.at(scale.high) == pytest.approx(98.5)
+    assert charts.nice_scale(0.0, 0.0).at(0.0) == pytest.approx(1.5)
+
+
+def test_the_drawn_graph_has_few_nodes_and_owns_what_it_hides() -> None:
+    seen = flow.flow_of(MANY, "others")
+    assert len(seen.position) <= 12
+    assert "others" in seen.position
+    assert 0.0 <= seen.hidden <= 1.0
+    drawn = sum(seen.graph.edges[e]["count"] for e in seen.edges)
+    moves = sum(d["count"] for _, b, d in seen.graph.edges(data=True) if b != "NULL")
+    assert seen.hidden == pytest.approx(1 - drawn / moves)
+
+
+def test_the_opener_stands_left_of_the_closer() -> None:
+    seen = flow.flow_of(counted(["open > middle > close"] * 2, [3, 4], [1, 1]), "others")
+    assert (seen.opener, seen.closer) == ("open", "close")
+    assert seen.position["open"][0] < seen.position["middle"][0] < seen.position["close"][0]
+
+
+def test_time_lag_counts_orders_within_each_span() -> None:
+    hour = 3_600_000
+    day = pd.Timestamp("2026-11-01", tz="UTC")
+    ages = [hour // 2, hour, 2 * hour, 30 * 24 * hour]
+    touch = pd.DataFrame({"person": list("abcd"), "channel": "x",
+                          "at": [day - pd.Timedelta(age, "ms") for age in ages]})
+    orders = pd.DataFrame({"order_id": list("abcd"), "person": list("abcd"), "at": day, "value": 1})
+    report = report_on(Journeys.from_touchpoints(touch, orders))
+    html = str(journey_sections._lags(report, report.journeys))
+    shown = re.findall(r'text-anchor="middle">([^<]+)</text>', html)
+    assert shown[:6] == ["50", "1 h", "75", "6 h", "75", "1 d"]
+    assert shown[-2:] == ["100", "30 d"]
+
+
+def test_wilson_interval_by_its_own_equation() -> None:
+    text = journey_sections._rate(30.0, 100.0)
+    low, high = (float(x) / 100 for x in re.findall(r"\((.*)–(.*)\)", text)[0])
+    # The bounds solve (p - 0.3)^2 = z^2 p (1 - p) / n.
+    for bound in (low, high):
+        gap = (bound - 0.3) ** 2 - 1.96**2 * bound * (1 - bound) / 100
+        assert abs(gap) < 2e-4  # the shown bound is rounded to 0.1 %
+
+
+def test_formula_signs_are_guarded_and_nothing_else_changes() -> None:
+    frame = pd.DataFrame({"channel": ["=1+1", "+x", "-x", "@x", "a=b", "直播"], "n": range(6)})
+    safe = guarded(frame)
+    assert list(safe["channel"]) == ["'=1+1", "'+x", "'-x", "'@x", "a=b", "直播"]
+    pd.testing.assert_series_equal(safe["n"], frame["n"])
+
+
+def test_words_are_only_in_the_table() -> None:
+    for path in Path(charts.__file__).parent.glob("*.py"):
+        assert not re.search(r"[\u4e00-\u9fff]", path.read_text(encoding="utf-8").replace(
+            "亿", "").replace("万元", "").replace("万", "").replace("；", "")), path.name
+
+
+def test_the_style_sheet_s_text_is_readable_in_both_themes() -> None:
+    css = Path(charts.__file__).with_name("style.css").read_text(encoding="utf-8")
+    themes = [dict(re.findall(r"--(\w+):(#[0-9A-F]{6})", part))
+              for part in (css.split("@media")[0], css.split("prefers-color-scheme:dark")[1])]
+    for tokens in themes:
+        for name in ("ink", "ink2", "ink3", "main", "warn"):
+            assert _contrast(tokens[name], tokens["bg"]) >= 4.5, name
+        for name in ("neg", "un"):
+            assert _contrast(tokens[name], tokens["bg"]) >= 3.0, name
+
+
+def _contrast(one: str, other: str) -> float:
+    """Contrast ratio of WCAG 2.1."""
+    def light(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((light(one), light(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_words_value_is_immutable() -> None:
+    with pytest.raises(AttributeError):
+        Words("en").language = "zh"  # type: ignore[misc]

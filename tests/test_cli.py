@@ -1,0 +1,62 @@
+"""The command line, as a user runs it: a process, its exit code and what it says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attribution.cli import main
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "attribution", *arguments],
+        cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False, timeout=120,
+    )
+
+
+def test_a_report_says_where_it_is_and_shows_progress(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(
+        "path,total_conversions,total_conversion_value,total_null\nA > B,2,9,1\n", encoding="utf-8"
+    )
+    done = run("report", "model_comparison", "--set", "input=p.csv", "--out", "here", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "here" in done.stdout
+    assert (tmp_path / "here" / "model_comparison.html").is_file()
+    assert "100%" in done.stderr
+
+
+def test_a_failing_report_exits_1_and_names_the_cause(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("path,conv\nA,1\n", encoding="utf-8")
+    done = run("report", "model_comparison", "--set", "input=p.csv", "--quiet", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "total_conversions" in done.stderr
+    assert "p.csv" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["report", "model_comparision"], "There is no report"),
+        (["report", "model_comparison", "--set", "nope=1"], "no parameter 'nope'"),
+        (["report", "model_comparison", "--workspace", "absent"], "is not a folder"),
+    ],
+)
+def test_wrong_use_exits_2(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_reports_and_their_parameters_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report"]) == 0
+    assert "model_comparison" in capsys.readouterr().out
+    assert main(["report", "model_comparison", "--parameters"]) == 0
+    assert "en | zh" in capsys.readouterr().out

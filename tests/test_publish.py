@@ -1,0 +1,166 @@
+"""The main job end to end: a notebook executed, exported and published, or nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from attribution import ConfigError, ReportError, shipped
+from attribution.publish import Published, find_notebook, publish, report_names
+
+FILES = {
+    "credit.csv", "credit.parquet", "manifest.json", "model_comparison.html",
+    "model_comparison.ipynb", "removal_effects.csv", "removal_effects.parquet",
+}
+HOSTILE = ["=cmd()' /C calc'!A0", "<script>alert(1)</script>", '"quoted"', "直播🔴", "@sum", "-x"]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    folder = tmp_path_factory.mktemp("sample")
+    return publish("model_comparison", [], workspace=folder, out=folder / "out", progress=False)
+
+
+def paths_file(folder: Path, channels: list[str]) -> Path:
+    rows = [(f"{a} | {b}", i + 1, (i + 1) * 10.5, 2 * i)
+            for i, (a, b) in enumerate(zip(channels, channels[1:] + channels[:1], strict=True))]
+    file = folder / "paths.csv"
+    pd.DataFrame(rows, columns=["path", "total_conversions", "total_conversion_value",
+                                "total_null"]).to_csv(file, index=False)
+    return file
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    folder = tmp_path_factory.mktemp("hostile")
+    paths_file(folder, HOSTILE)
+    settings = ["input=paths.csv", "sep= | ", "language=zh", "title=<b>brand</b>", "half_life=3D"]
+    return publish("model_comparison", settings, workspace=folder, progress=False)
+
+
+def test_everything_is_published_and_nothing_else(sample: Published) -> None:
+    assert {path.name for path in sample.folder.iterdir()} == FILES
+    assert sample.page.is_file()
+    assert not list(sample.folder.parent.glob(".model*"))  # the staging folder is gone
+
+
+def test_the_manifest_tells_how_to_repeat_the_run(sample: Published) -> None:
+    manifest = json.loads((sample.folder / "manifest.json").read_text(encoding="utf-8"))
+    touchpoints = shipped("data", "sample", "touchpoints.csv").read_bytes()
+    assert manifest["inputs"][0] == {
+        "file": "touchpoints.csv", "bytes": len(touchpoints),
+        "sha256": hashlib.sha256(touchpoints).hexdigest(),
+    }
+    orders = pd.read_csv(shipped("data", "sample", "orders.csv"))
+    assert manifest["counts"]["conversions"] == len(orders)
+    assert manifest["parameters"]["half_life"] == "7D"
+    assert {"attribution", "python", "pandas", "papermill"} <= set(manifest["versions"])
+    assert manifest["seconds"]["notebook"] > 0
+    assert manifest["seed"] == {"Shapley": 0}
+
+
+def test_the_tables_add_up_to_the_orders(sample: Published) -> None:
+    orders = pd.read_csv(shipped("data", "sample", "orders.csv"))
+    exact = pd.read_parquet(sample.folder / "credit.parquet")
+    sums = exact.groupby("model")[["conversions", "value", "share"]].sum()
+    assert len(sums) == 8
+    assert (sums["conversions"] - len(orders)).abs().max() < 1e-8
+    assert (sums["value"] - orders["value"].sum()).abs().max() < 1e-6
+    text = pd.read_csv(sample.folder / "credit.csv", encoding="utf-8-sig")
+    pd.testing.assert_frame_equal(
+        text, exact.astype({"rank": float}), check_dtype=False, rtol=1e-12
+    )
+    assert (sample.folder / "credit.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+def test_the_executed_notebook_names_no_staging_folder(sample: Published) -> None:
+    text = (sample.folder / "model_comparison.ipynb").read_text(encoding="utf-8")
+    assert ".model_comparison-" not in text
+    executed = nbformat.reads(text, as_version=4)
+    assert all(c.execution_count for c in executed.cells if c.cell_type == "code")
+
+
+class _Page(HTMLParser):
+    """Collects tags, and every attribute that could make a browser fetch something."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.fetched: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.fetched += [f"{tag} {k}={v}" for k, v in attrs if k in ("src", "href", "srcset")]
+
+
+def test_the_page_is_one_file_with_its_charts_and_no_script(sample: Published) -> None:
+    text = sample.page.read_text(encoding="utf-8")
+    page = _Page(text)
+    assert page.fetched == []
+    assert "script" not in page.tags
+    assert page.tags.count("figure") == 8
+    assert page.tags.count("svg") > 30
+    assert not re.search(r"https?://|url\(|@import", text)
+    assert "Credit is not proof of effect" in text
+    assert "Journeys(" not in text  # what only the notebook's reader needs stays there
+
+
+def test_hostile_names_are_text_in_the_page_and_in_spreadsheets(hostile: Published) -> None:
+    text = hostile.page.read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "<b>brand</b>" not in text
+    exact = pd.read_parquet(hostile.folder / "credit.parquet")
+    assert set(HOSTILE) == set(exact["channel"])
+    cells = pd.read_csv(hostile.folder / "credit.csv", encoding="utf-8-sig")["channel"]
+    assert not cells.str.startswith(("=", "+", "-", "@")).any()
+    assert {f"'{name}" for name in HOSTILE if name[0] in "=-@"} < set(cells)
+
+
+def test_path_counts_leave_out_models_that_need_times_and_say_so(hostile: Published) -> None:
+    manifest = json.loads((hostile.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["models_left_out"] == ["TimeDecay(half_life='3D')"]
+    assert "没有跑的模型" in hostile.page.read_text(encoding="utf-8")
+    assert hostile.folder.parent.name == "runs"
+
+
+def test_a_failing_cell_publishes_nothing_and_keeps_the_last_good_report(tmp_path: Path) -> None:
+    good = paths_file(tmp_path, ["a", "b"])
+    out = tmp_path / "out"
+    publish("model_comparison", [f"input={good}", "sep=|"], workspace=tmp_path, out=out, progress=False)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    good.write_text("path,total_conversions,total_conversion_value,total_null\na | | b,1,1,0\n",
+                    encoding="utf-8")
+    with pytest.raises(ReportError) as caught:
+        publish("model_comparison", [f"input={good}", "sep=|"], workspace=tmp_path, out=out, progress=False)
+    message = str(caught.value)
+    for part in ("model_comparison.ipynb, code cell 3", "# Journeys in", "DataError", "row 1",
+                 "'path'", "an empty step", "Nothing was published"):
+        assert part in message, message
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"paths.csv", "out"}
+
+
+def test_parameters_are_checked_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Did you mean half_life"):
+        publish("model_comparison", ["halflife=3D"], workspace=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_workspace_s_own_notebook_comes_first(tmp_path: Path) -> None:
+    own = tmp_path / "notebooks" / "model_comparison.ipynb"
+    own.parent.mkdir()
+    own.write_text("{}", encoding="utf-8")
+    (tmp_path / "notebooks" / "mine.ipynb").write_text("{}", encoding="utf-8")
+    assert find_notebook("model_comparison", tmp_path) == own
+    assert report_names(tmp_path) == ["mine", "model_comparison"]
+    with pytest.raises(ConfigError, match="There are mine, model_comparison"):
+        find_notebook("../secret", tmp_path)
