@@ -249,7 +249,7 @@ def _kinds(journeys: Journeys) -> Iterator[tuple[str, Journeys]]:
             yield words, buyers.take(rows & bought)
     others = (journeys.nulls != 0) | ~bought
     if others.any():
-        columns = journeys.values.items()  # noqa: PD011 - a mapping, no data frame
+        columns = journeys.values.items()
         values = {name: np.where(bought, 0.0, money) for name, money in columns}
         rest = replace(journeys, conversions=np.zeros_like(journeys.conversions), values=values)
         yield "journeys that did not convert", rest.take(others)

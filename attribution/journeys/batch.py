@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Journeys"]
 
-_SAME_PLACE = ("session_id", "content_id", "streamer_id")
 _SHOWN_ROWS = 10
 
 
@@ -220,8 +219,9 @@ class Journeys:
             "expiry": door.duration_ms(lookback if expiry is None else expiry, "expiry"),
             "same_visit": door.duration_ms(same_visit, "same_visit"),
         }
-        touch = rows_door.read_touchpoints(touchpoints, person, at, channel, tz)
-        order = rows_door.read_orders(orders, person, at, order_id, tz)
+        money = {VALUE: value} | {name: name for name in values if name not in (value, VALUE)}
+        touch = rows_door.read_touchpoints(touchpoints, person, at, channel, columns, tz)
+        order = rows_door.read_orders(orders, person, at, order_id, money, segments, tz)
         limit = rows_door.as_of_ms(as_of, tz, touch, order)
         touch_rows, order_rows = np.flatnonzero(touch.at <= limit), np.flatnonzero(order.at <= limit)
         split = len(touch_rows)
@@ -255,31 +255,26 @@ class Journeys:
             out[has_order] = column[of_order]
             return out
 
-        money = {VALUE: value} | {name: name for name in values if name not in (value, VALUE)}
         journeys = cls(
             channels=touch.channels,
             offsets=made.offsets,
             codes=of_touch(touch.code),
             ages=made.ages,
-            touch={name: of_touch(door.plain(touchpoints, name)) for name in columns},
+            touch={name: of_touch(column) for name, column in touch.carried.items()},
             evidence=of_touch(touch.evidence) if touch.evidence.any() else None,
             conversions=converted,
             nulls=1 - converted,
-            values={k: from_orders(door.amounts(orders, name), 0.0) for k, name in money.items()},
+            values={name: from_orders(column, 0.0) for name, column in order.values.items()},
             block=block[made.person],
             closed_at=made.closed_at,
             order_id=from_orders(order.order_id, None),
             open=made.open,
-            segments={
-                name: from_orders(door.plain(orders, name).astype(object), None)
-                for name in segments
-            },
+            segments={name: from_orders(c, None) for name, c in order.segments.items()},
             notes=notes,
         )
         if journeys.evidence is None:
             return journeys
-        known = door.names_of(touchpoints)
-        places = {p: of_touch(door.plain(touchpoints, p)) for p in _SAME_PLACE if p in known}
+        places = {name: of_touch(column) for name, column in touch.places.items()}
         return _with_settled_evidence(journeys, places, int(touch.evidence[touch_rows].sum()))
 
     # ------------------------------------------------------------------ what journeys hold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,14 @@ from attribution.journeys import paths as path_text
 from attribution.names import BLOCKS, ORDER_SOURCE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["Orders", "Touchpoints", "as_of_ms", "blocks", "people", "read_orders",
            "read_touchpoints"]
+
+_SAME_PLACE = ("session_id", "content_id", "streamer_id")
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Touchpoints:
     code: NDArray[np.int32]
     tie: NDArray[np.int64]
     evidence: NDArray[np.bool_]
+    carried: dict[str, NDArray[Any]]
+    places: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -44,68 +51,93 @@ class Orders:
     naive: int
     order_id: NDArray[np.object_]
     without_person: int
+    values: dict[str, NDArray[np.float64]]
+    segments: dict[str, NDArray[Any]]
 
 
-def read_touchpoints(frame: Any, person: str, at: str, channel: str, tz: str) -> Touchpoints:
+def read_touchpoints(
+    frame: Any, person: str, at: str, channel: str, columns: Sequence[str], tz: str
+) -> Touchpoints:
     """Read and check touchpoints; the columns `event_id` and `event` are used if they exist."""
-    try:
-        people = door.identifiers(frame, person)
-        if people.null_count:
-            row = int(np.flatnonzero(people.is_null().to_numpy(zero_copy_only=False))[0])
-            raise DataError(
-                "an empty cell", "the person", "Remove touchpoints whose person is unknown.",
-                row=row + 1, column=person,
-            )
-        times = door.instants(frame, at, tz)
-        raw, found = door.codes(
-            pc.utf8_trim_whitespace(door.text(frame, channel)), channel, role="channel"
-        )
-        found = [name.strip() for name in found]
-        if "" in found:
-            row = int(np.flatnonzero(raw == found.index(""))[0])
-            raise DataError("an empty channel name", "the channel", "Name the channel.",
-                            row=row + 1, column=channel)
-        channels, recode = path_text.sorted_channels(found)
+    with _found_in("touchpoints"):
         names = door.names_of(frame)
-        tie = np.arange(len(raw), dtype=np.int64)
+        times = door.instants(frame, at, tz)
+        channels, code = _channels(frame, channel)
+        count = len(code)
+        tie, evidence = np.arange(count, dtype=np.int64), np.zeros(count, bool)
         if "event_id" in names:
-            tie = pc.rank(door.identifiers(frame, "event_id"), tiebreaker="dense").to_numpy(
-                ).astype(np.int64)
-        evidence = np.zeros(len(raw), bool)
+            rank = pc.rank(door.identifiers(frame, "event_id"), tiebreaker="dense")
+            tie = rank.to_numpy().astype(np.int64)
         if "event" in names:
-            is_evidence = pc.equal(door.text(frame, "event"), ORDER_SOURCE)
-            evidence = pc.fill_null(is_evidence, False).to_numpy(zero_copy_only=False)
-    except DataError as error:
-        raise error if error.source else error.at("touchpoints") from None
-    return Touchpoints(people, times.ms, times.without_zone, channels, recode[raw], tie, evidence)
+            stated = pc.fill_null(door.text(frame, "event"), "")
+            evidence = pc.equal(stated, ORDER_SOURCE).to_numpy(zero_copy_only=False)
+        return Touchpoints(
+            _known_people(frame, person), times.ms, times.without_zone, channels, code, tie,
+            evidence,
+            carried={name: door.plain(frame, name) for name in columns},
+            places={name: door.plain(frame, name) for name in _SAME_PLACE if name in names},
+        )
 
 
-def read_orders(frame: Any, person: str, at: str, order_id: str, tz: str) -> Orders:
-    """Read and check orders."""
-    try:
+def _known_people(frame: Any, person: str) -> pa.Array:
+    people = door.identifiers(frame, person)
+    if people.null_count:
+        row = int(np.flatnonzero(people.is_null().to_numpy(zero_copy_only=False))[0])
+        raise DataError(
+            "an empty cell", "the person", "Remove touchpoints whose person is unknown.",
+            row=row + 1, column=person,
+        )
+    return people
+
+
+def _channels(frame: Any, column: str) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    trimmed = pc.utf8_trim_whitespace(door.text(frame, column))
+    raw, found = door.codes(trimmed, column, role="channel")
+    if "" in found:
+        row = int(np.flatnonzero(raw == found.index(""))[0])
+        raise DataError("an empty channel name", "the channel", "Name the channel.",
+                        row=row + 1, column=column)
+    channels, recode = path_text.sorted_channels(found)
+    return channels, recode[raw]
+
+
+def read_orders(
+    frame: Any, person: str, at: str, order_id: str, values: Mapping[str, str],
+    segments: Sequence[str], tz: str,
+) -> Orders:
+    """Read and check orders; `values` maps our name of a money column to the frame's."""
+    with _found_in("orders"):
         ids = door.identifiers(frame, order_id)
-        raw, found = door.codes(ids, order_id, role="order id")
-        if len(found) < len(raw):
-            seen = np.zeros(len(found), np.int64)
-            np.add.at(seen, raw, 1)
-            row = int(np.flatnonzero(seen[raw] > 1)[1])
+        raw, _ = door.codes(ids, order_id, role="order id")
+        again = np.flatnonzero(pd.Series(raw).duplicated())
+        if len(again):
+            row = int(again[0])
             raise DataError(
                 f"order {quoted(ids[row].as_py())} again", "each order id once",
                 "Keep one row per order: sum its lines, or drop the repeated rows.",
                 row=row + 1, column=order_id,
             )
         people = door.identifiers(frame, person)
-        unknown = people.is_null().to_numpy(zero_copy_only=False)
-        # A person of their own keeps such an order apart from every touchpoint and order.
-        own = pa.array([f"\0{i}" if u else None for i, u in enumerate(unknown)],
-                       pa.large_string()) if unknown.any() else people
+        # A person of its own keeps such an order apart from every touchpoint and order.
+        numbers = pa.array(np.arange(len(people))).cast(pa.large_string())
+        own = pc.binary_join_element_wise(pa.scalar("\0", pa.large_string()), numbers,
+                                          pa.scalar("", pa.large_string()))
         times = door.instants(frame, at, tz)
+        return Orders(
+            pc.coalesce(people, own), times.ms, times.without_zone,
+            np.asarray(ids.to_pandas(), dtype=object), people.null_count,
+            values={name: door.amounts(frame, column) for name, column in values.items()},
+            segments={name: door.plain(frame, name).astype(object) for name in segments},
+        )
+
+
+@contextmanager
+def _found_in(source: str) -> Iterator[None]:
+    """Let an error that names no file say which of the two frames it was found in."""
+    try:
+        yield
     except DataError as error:
-        raise error if error.source else error.at("orders") from None
-    return Orders(
-        pc.coalesce(people, own), times.ms, times.without_zone,
-        np.asarray(ids.to_pandas(), dtype=object), int(unknown.sum()),
-    )
+        raise error if error.source else error.at(source) from None
 
 
 def as_of_ms(

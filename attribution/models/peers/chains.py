@@ -84,8 +84,9 @@ class ObservedPaths(PathModel):
         seen = merged(collapsed(paths))
         mass = _path_mass(seen)
         first = np.flatnonzero(seen.distinct)
-        met = np.bincount(seen.codes[first], weights=mass[seen.rows[first]],
-                          minlength=len(seen.channels))
+        met = sequences.sum_by(
+            seen.codes[first], mass[seen.rows[first], None], len(seen.channels)
+        )[:, 0]
         effect = met / mass.sum() if mass.any() else met
         amounts, known = seen.amounts(), seen.lengths > 0
         return shared(

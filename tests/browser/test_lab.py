@@ -1,0 +1,79 @@
+"""`make lab` as an analyst meets it: JupyterLab opens the committed notebook and runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser
+
+from attribution import shipped
+
+
+@pytest.fixture
+def lab(tmp_path: Path, browser: Browser) -> Iterator[str]:
+    """A running JupyterLab on a copy of the committed notebooks; its address."""
+    folder = tmp_path / "notebooks"
+    shutil.copytree(shipped("notebooks"), folder)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    own = {name: str(tmp_path / name) for name in (
+        "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
+        "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+         "--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ip=127.0.0.1",
+         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+         f"--ServerApp.root_dir={folder}"],
+        env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(address, server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(240):
+        if server.poll() is not None:
+            pytest.fail(f"JupyterLab ended with exit code {server.returncode}")
+        try:
+            with urlopen(f"{address}/api", timeout=5):
+                return
+        except (URLError, OSError):
+            time.sleep(0.25)
+    pytest.fail("JupyterLab did not answer within a minute")
+
+
+def test_the_committed_notebook_runs_and_shows_its_charts(lab: str, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.goto(f"{lab}/lab/tree/model_comparison.ipynb")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+    page.click("text=Run >> nth=0")
+    page.click("text=Run All Cells >> nth=0")
+    # The notebook draws lazily what is off screen: scroll until the last section has come.
+    deadline = time.monotonic() + 90
+    found = 0
+    while found < 8 and time.monotonic() < deadline:
+        page.mouse.move(700, 600)
+        page.mouse.wheel(0, 600)
+        page.wait_for_timeout(250)
+        found = page.locator(".jp-OutputArea-output figure").count()
+    errors = page.locator(".jp-OutputArea-output[data-mime-type*=error]").all_inner_texts()
+    assert errors == []
+    assert found == 8
+    assert page.locator(".jp-OutputArea-output figure svg").count() > 30
+    page.close()
