@@ -31,6 +31,7 @@ __all__ = ["Published", "find_notebook", "publish", "report_names"]
 
 _PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "networkx", "papermill", "nbconvert")
 _ANALYST = "analyst"  # tag of cells whose output is for the notebook's reader only
+_LONGEST_SOCKET_FOLDER = 48
 _SHELL = Markup(
     '<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'

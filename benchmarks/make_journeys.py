@@ -97,7 +97,7 @@ def draw(rng: np.random.Generator, journeys: int, effects: NDArray[np.float64]) 
 def _popular(rng: np.random.Generator, size: int, channels: int) -> NDArray[np.int64]:
     """Draw channel codes; the k-th channel's chance falls as k ** -1.1."""
     reach = np.cumsum(np.arange(1, channels + 1) ** -ZIPF)
-    return np.searchsorted(reach, rng.random(size) * reach[-1])
+    return np.asarray(np.searchsorted(reach, rng.random(size) * reach[-1]))
 
 
 def _sticky(

@@ -109,15 +109,15 @@ def ratio_rows(chosen: argparse.Namespace) -> Iterator[Row]:
 def time_rows(chosen: argparse.Namespace) -> Iterator[Row]:
     """Measure what has no peer to compare with."""
     file = str(path_file("W"))
-    runs = _repeat(chosen, lambda: measure.workload("markov", file, "1"))
+    runs = _repeat(chosen, measure.workload, "markov", file, "1")
     yield _seconds("W: Markov(1), whole process, CPU", measure.cpu(runs), 8.0)
     for name, bar in (("S", 0.3), ("S24", 3.0)):
         file = str(path_file(name))
-        runs = _repeat(chosen, lambda file=file: measure.workload("shapley_rate", file))
+        runs = _repeat(chosen, measure.workload, "shapley_rate", file)
         channels = measure.inside(runs, "channels")
         yield _seconds(f'Shapley("rate") exact, {channels:.0f} channels, CPU of attribute() alone',
                        measure.inside(runs, "cpu"), bar)  # fmt: skip
-    runs = _repeat(chosen, lambda: measure.run(sys.executable, "-c", "import attribution"))
+    runs = _repeat(chosen, measure.run, sys.executable, "-c", "import attribution")
     yield _seconds("`import attribution`, whole process, wall", measure.wall(runs), 1.0)
     runs = _repeat(chosen, _report)
     yield _seconds("sample report end to end, wall", measure.wall(runs), 15.0)
@@ -129,7 +129,7 @@ def growth_rows(chosen: argparse.Namespace) -> Iterator[Row]:
     costs = {}
     for name in names:
         file = str(path_file(name))
-        runs = _repeat(chosen, lambda file=file: measure.workload("from_file_to_credit", file))
+        runs = _repeat(chosen, measure.workload, "from_file_to_credit", file)
         costs[name] = measure.inside(runs, "cpu") / measure.inside(runs, "journeys") * 1e6
     each = ", ".join(f"{name} {cost:.2f}" for name, cost in costs.items())
     grown = max(costs.values()) / costs["S"]
@@ -139,8 +139,10 @@ def growth_rows(chosen: argparse.Namespace) -> Iterator[Row]:
         yield Row("the same for L (`--large`)", "", "≤ × 1.5", None)
 
 
-def _repeat(chosen: argparse.Namespace, work: Callable[[], measure.Run]) -> list[measure.Run]:
-    return [work() for _ in range(chosen.repeats)]
+def _repeat(
+    chosen: argparse.Namespace, work: Callable[..., measure.Run], *arguments: str
+) -> list[measure.Run]:
+    return [work(*arguments) for _ in range(chosen.repeats)]
 
 
 def _report() -> measure.Run:

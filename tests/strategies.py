@@ -51,6 +51,7 @@ def build(rows, channels=CHANNELS, *, ages=True) -> Journeys:
     """Return the rows as Journeys, by the constructor alone."""
     channels = tuple(sorted(channels))
     code = {name: i for i, name in enumerate(channels)}
+    ages = ages and all(len(row.ages) == len(row.path) for row in rows)
     integer = all(float(x).is_integer() for row in rows for x in (row.conversions, row.nulls))
     kind = np.int64 if integer else np.float64
     return Journeys(

@@ -25,6 +25,7 @@ __all__ = ["Markov"]
 Removal = Literal["null", "reconnect"]
 _DIRECT_COUNT = 1 << 25
 _LARGEST_KEY = 1 << 62
+_NO_EFFECT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -282,7 +283,8 @@ def _reconnected_losses(states: _States) -> NDArray[np.float64]:
             worth[able] = solver.solve((reward[keep] * scale[:, None])[able])
             left = start[keep] @ worth / start[keep].sum()
         out[channel] = total - left
-    return out
+    # Where a channel has no effect, rounding is left, and credit would be shared by it.
+    return np.where(np.abs(out) > _NO_EFFECT * np.abs(total), out, 0.0)
 
 
 def _can_end(q: csr_array, ends: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -62,18 +62,18 @@ def test_the_committed_notebook_runs_and_shows_its_charts(lab: str, browser: Bro
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.goto(f"{lab}/lab/tree/model_comparison.ipynb")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-    page.click("text=Run >> nth=0")
-    page.click("text=Run All Cells >> nth=0")
-    # The notebook draws lazily what is off screen: scroll until the last section has come.
-    deadline = time.monotonic() + 90
-    found = 0
-    while found < 8 and time.monotonic() < deadline:
-        page.mouse.move(700, 600)
-        page.mouse.wheel(0, 600)
-        page.wait_for_timeout(250)
-        found = page.locator(".jp-OutputArea-output figure").count()
-    errors = page.locator(".jp-OutputArea-output[data-mime-type*=error]").all_inner_texts()
-    assert errors == []
-    assert found == 8
-    assert page.locator(".jp-OutputArea-output figure svg").count() > 30
+    page.wait_for_selector("text=| Idle", timeout=60_000)  # the kernel answers
+    page.locator(".lm-MenuBar-itemLabel").get_by_text("Run", exact=True).click()
+    page.locator(".lm-Menu-itemLabel").get_by_text("Run All Cells", exact=True).click()
+    page.wait_for_selector("text=no intervals: the models are compared", timeout=90_000)
+    # What is off screen is not in the page: walk down from the top and gather what comes by.
+    page.locator(".jp-WindowedPanel-outer").evaluate("panel => panel.scrollTo(0, 0)")
+    questions: set[str] = set()
+    for _ in range(60):
+        figures = page.locator(".jp-OutputArea-output section:has(figure svg, figure table)")
+        questions |= set(figures.locator(".kicker").all_inner_texts())
+        assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+        page.locator(".jp-WindowedPanel-outer").evaluate("panel => panel.scrollBy(0, 250)")
+        page.wait_for_timeout(50)
+    assert len(questions - {""}) == 8, questions
     page.close()
