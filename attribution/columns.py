@@ -46,7 +46,7 @@ def names_of(frame: Any) -> list[str]:
 
 
 def arrow(frame: Any, column: str) -> pa.Array:
-    """Return one column as an Arrow array; nulls and NaN are null.
+    """Return one column as an Arrow array; NaN is null, a column of nothing else has type null.
 
     Raises
     ------
@@ -57,11 +57,13 @@ def arrow(frame: Any, column: str) -> pa.Array:
     if names.count(column) != 1:
         raise _no_column(column, names)
     if isinstance(frame, pd.DataFrame):
-        return _from_series(frame.iloc[:, names.index(column)])
-    array = _combined(_table(frame).column(column))
-    if not pa.types.is_floating(array.type):
-        return array
-    return pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+        array = _from_series(frame.iloc[:, names.index(column)])
+    else:
+        array = _combined(_table(frame).column(column))
+    if pa.types.is_floating(array.type):
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+    # A column without a value has the type of whatever wrote it, which says nothing.
+    return array if array.null_count < len(array) else pa.nulls(len(array))
 
 
 def text(frame: Any, column: str) -> pa.StringArray:
