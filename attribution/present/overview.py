@@ -118,9 +118,12 @@ def _period(report: Report) -> str:
     assert journeys.closed_at is not None and journeys.ages is not None  # noqa: PT018, S101
     opened = journeys.closed_at[journeys.rows] - journeys.ages
     first = int(min(opened.min(initial=journeys.closed_at.min()), journeys.closed_at.min()))
-    days = [pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert("Asia/Shanghai").date().isoformat()
+    days = [pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert(report.tz).date()
             for ms in (first, int(journeys.closed_at.max()))]
-    return " – ".join(days)
+    return report.words(
+        "read_period_text", first=report.words.day(days[0]), last=report.words.day(days[1]),
+        days=(days[1] - days[0]).days + 1, tz=report.tz,
+    )
 
 
 def closing(report: Report) -> Fragment:

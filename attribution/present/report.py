@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.model import label
-from attribution.names import ORGANIC, UNATTRIBUTED, VALUE
+from attribution.names import DEFAULT_TIMEZONE, ORGANIC, UNATTRIBUTED, VALUE
 from attribution.present.markup import section
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Report:
         Lookback window, for journeys with times.
     title
         The brand, or whatever the report is about.
+    tz
+        Time zone of calendar days.
     """
 
     journeys: Journeys
@@ -62,6 +64,7 @@ class Report:
     source: str
     lookback: str = ""
     title: str = ""
+    tz: str = DEFAULT_TIMEZONE
 
     @cached_property
     def measure(self) -> str:

@@ -6,15 +6,19 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from attribution.errors import ConfigError, quoted
+
+if TYPE_CHECKING:
+    from datetime import date
 
 __all__ = ["LANGUAGES", "Unit", "Words", "words_in"]
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[str, ...] = get_args(Language)
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MINUS = "−"
 _NARROW_FROM = 100_000
 
@@ -109,6 +113,12 @@ class Words:
         """Return an axis tick in a column's unit, without decimals it does not need."""
         shown = amount / unit.scale
         return _signed(shown, 0 if shown == round(shown) else max(1, unit.decimals))
+
+    def day(self, day: date) -> str:
+        """Return a calendar day as the language writes it: 25 Oct 2026."""
+        if self.language == "zh":
+            return self("day", year=day.year, month=day.month, day=day.day)
+        return self("day", year=day.year, month=_MONTHS[day.month - 1], day=day.day)
 
     def written(self, amount: float, unit: Unit) -> str:
         """Return an amount in a column's unit."""
