@@ -58,7 +58,7 @@ lock:  ## renew requirements.lock (needs uv)
 	  pyproject.toml -
 
 bench: $(READY)  ## measure every number the project promises, into benchmarks/README.md
-	$(PIP) --no-build-isolation --editable ".[benchmark]"
+	$(PIP) --editable ".[benchmark]"
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean:  ## remove .venv, caches and build output; reports stay

@@ -211,7 +211,8 @@ def duration_ms(value: str | pd.Timedelta, name: str, *, least: int = 0) -> int:
     try:
         # pandas would take a number without a unit for nanoseconds.
         bare = isinstance(value, int | float) or str(value).strip().replace(".", "").isdigit()
-        ms = -1 if bare else int(pd.Timedelta(value) / pd.Timedelta(1, "ms"))
+        delta = pd.Timedelta(value)
+        ms = -1 if bare or delta < pd.Timedelta(0) else int(delta / pd.Timedelta(1, "ms"))
     except (ValueError, TypeError, OverflowError):
         ms = -1
     if ms < least:
@@ -239,7 +240,8 @@ def _from_epoch(array: pa.Array, column: str) -> NDArray[np.int64]:
         if low <= middle <= high:
             if pa.types.is_integer(array.type):
                 whole = array.to_numpy(zero_copy_only=False).astype(np.int64)
-                return whole * 1000 if to_ms == 1000.0 else whole // (per_second // 1000)
+                ms = whole * 1000 if to_ms == 1000.0 else whole // (per_second // 1000)
+                return np.asarray(ms, dtype=np.int64)
             # No number can be far out of range and in range once it is whole.
             return np.clip(np.round(numbers * to_ms), 0, 2.0**62).astype(np.int64)
     raise DataError(

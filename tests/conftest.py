@@ -14,6 +14,7 @@ settings.register_profile(
     max_examples=50,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-settings.register_profile("search", settings.get_profile("quick"), derandomize=False,
-                          max_examples=1_000)
+settings.register_profile(
+    "search", settings.get_profile("quick"), derandomize=False, max_examples=1_000
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from fractions import Fraction
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 from math import factorial
 
 import numpy as np
@@ -15,8 +15,13 @@ import numpy as np
 def shares(row, rule, **options):
     """Return one journey's shares of credit, a list as long as its path."""
     return {
-        "first": _first, "last": _last, "linear": _linear, "non_direct": _non_direct,
-        "position": _position, "decay": _decay, "distinct": _distinct,
+        "first": _first,
+        "last": _last,
+        "linear": _linear,
+        "non_direct": _non_direct,
+        "position": _position,
+        "decay": _decay,
+        "distinct": _distinct,
     }[rule](row, **options)
 
 
@@ -98,7 +103,7 @@ class Chain:
             count = row.conversions + null
             states = states_of(row.path, order)
             self.start[states[0]] += count
-            for a, b in zip(states, states[1:], strict=False):
+            for a, b in pairwise(states):
                 self.step[a][b] += count
             self.null[states[-1]] += null
             self.converted[states[-1]] += row.conversions
@@ -142,8 +147,11 @@ class Chain:
     def _ends(self, kept, place):
         able = {s for s in kept if self.null[s] + self.converted[s]}
         while True:
-            more = able | {s for s in kept if any(
-                c and t in able for t, c in self.step[s].items() if t in place)}
+            more = able | {
+                s
+                for s in kept
+                if any(c and t in able for t, c in self.step[s].items() if t in place)
+            }
             if more == able:
                 return [place[s] for s in kept if s in able]
             able = more
@@ -168,8 +176,9 @@ def markov(rows, channels, order, *, nulls=True, removal="null"):
         share = {c: 0.0 if abs(e) < 1e-11 else e for c, e in share.items()}
         for c in channels:
             effects[c][place] = found[c]
-            credit[c][place] = total * share[c] / sum(share.values()) if any(
-                share.values()) else 0.0
+            credit[c][place] = (
+                total * share[c] / sum(share.values()) if any(share.values()) else 0.0
+            )
     return credit, effects
 
 
@@ -204,12 +213,15 @@ def shapley_by_coalitions(worth, players):
 
 def worth_of(rows, kind, measure):
     """Return v(S): amounts of the journeys inside S, as a sum or per journey."""
+
     def worth(coalition):
         inside = [row for row in rows if row.path and set(row.path) <= coalition]
         gained = sum((Fraction(getattr(row, measure)) for row in inside), Fraction(0))
         if kind == "conversions":
             return gained
-        trials = sum((Fraction(row.conversions) + Fraction(row.nulls) for row in inside),
-                     Fraction(0))
+        trials = sum(
+            (Fraction(row.conversions) + Fraction(row.nulls) for row in inside), Fraction(0)
+        )
         return gained / trials if trials else Fraction(0)
+
     return worth

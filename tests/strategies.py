@@ -25,9 +25,28 @@ CHANNELS = ("a", "b", "c", "direct")
 HOUR = 3_600_000
 
 HOSTILE_NAMES = (
-    "🛒直播", "抖音·品牌自播", "<script>alert(1)</script>", "=cmd()|' /C calc'!A0", 'say "hi"',
-    "it's", "a, b", "tab\there", "START", "CONVERSION", "NULL", "organic", "direct", "&amp;",
-    "(none)", "\u202eright to left", "zero\u200bwidth", "-1", "None", "nan", "e\u0301", "\u00e9",
+    "🛒直播",
+    "抖音·品牌自播",
+    "<script>alert(1)</script>",
+    "=cmd()|' /C calc'!A0",
+    'say "hi"',
+    "it's",
+    "a, b",
+    "tab\there",
+    "START",
+    "CONVERSION",
+    "NULL",
+    "organic",
+    "direct",
+    "&amp;",
+    "(none)",
+    "\u202eright to left",
+    "zero\u200bwidth",
+    "-1",
+    "None",
+    "nan",
+    "e\u0301",
+    "\u00e9",
 )
 
 
@@ -108,13 +127,13 @@ EVERY_MODEL = (
 )
 # Their tallies are whole numbers when the journeys are.
 WHOLE_MODELS = tuple(
-    model for model in EVERY_MODEL
+    model
+    for model in EVERY_MODEL
     if isinstance(model, FirstTouch | LastTouch | LastNonDirect | Markov)
     or (isinstance(model, Shapley) and model.worth == "rate")
 )
 # Sampled permutations are drawn over positions in the sorted list, so names and order matter to
 # the draw; a reconnecting chain may find that no channel has an effect, and credits nothing.
 NAME_BLIND_MODELS = tuple(
-    model for model in EVERY_MODEL
-    if not (isinstance(model, Shapley) and model.exact == 0)
+    model for model in EVERY_MODEL if not (isinstance(model, Shapley) and model.exact == 0)
 )

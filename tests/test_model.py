@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from attribution.models.heuristic import (
 from attribution.models.markov import Markov
 from attribution.models.shapley import Shapley
 from attribution.names import UNATTRIBUTED
+from attribution.tally import Tally
 from tests.strategies import (
     CHANNELS,
     EVERY_MODEL,
@@ -80,16 +82,18 @@ class TestAxioms:
         value = sum(row.value for row in given_rows)
         assert found["conversions"] == pytest.approx(conversions, abs=CLOSE * (1 + conversions))
         assert found["value"] == pytest.approx(value, abs=CLOSE * (1 + value))
-        nobody = [sum(getattr(r, m) for r in given_rows if not r.path)
-                  for m in ("conversions", "value")]
+        nobody = [
+            sum(getattr(r, m) for r in given_rows if not r.path) for m in ("conversions", "value")
+        ]
         assert credit.unattributed == pytest.approx(nobody)
 
     @examples(10)
     @given(data=st.data())
     def test_batches_add_up_whatever_the_split(self, model, data):
         journeys = build(data.draw(rows()))
-        batch = np.array(data.draw(st.lists(
-            st.integers(0, 3), min_size=len(journeys), max_size=len(journeys))))
+        batch = np.array(
+            data.draw(st.lists(st.integers(0, 3), min_size=len(journeys), max_size=len(journeys)))
+        )
         parts = [journeys.take(batch == i) for i in range(4)]
         whole, summed = model.tally(journeys), sum(model.tally(part) for part in parts)
         if model in WHOLE_MODELS:
@@ -115,7 +119,8 @@ class TestAxioms:
             journeys = build(data.draw(rows(most=6)))
             size = len(journeys)
             return with_weights(
-                journeys, data.draw(st.lists(fractions, min_size=size, max_size=size)))
+                journeys, data.draw(st.lists(fractions, min_size=size, max_size=size))
+            )
 
         one, other = weighted(), weighted()
         kept = model.tally(one)
@@ -138,10 +143,12 @@ class TestAxioms:
         journeys = build(data.draw(rows()))
         grown = with_weights(journeys, np.full(len(journeys), factor))
         assert_same(attribute(grown, model), attribute(journeys, model), scale=factor)
-        assert_same(model.credit(model.tally(journeys) * factor),
-                    attribute(journeys, model), scale=factor)
-        assert_same(model.credit(factor * model.tally(journeys)),
-                    attribute(journeys, model), scale=factor)
+        assert_same(
+            model.credit(model.tally(journeys) * factor), attribute(journeys, model), scale=factor
+        )
+        assert_same(
+            model.credit(factor * model.tally(journeys)), attribute(journeys, model), scale=factor
+        )
 
     @examples(10)
     @given(data=st.data(), factor=st.sampled_from([1e-9, 1e-3, 1e9]))
@@ -157,8 +164,10 @@ class TestAxioms:
     @given(data=st.data())
     def test_repeating_a_row_is_counting_it_twice(self, model, data):
         given_rows = data.draw(rows(most=6))
-        twice = [replace(r, conversions=2 * r.conversions, nulls=2 * r.nulls, value=2 * r.value)
-                 for r in given_rows]
+        twice = [
+            replace(r, conversions=2 * r.conversions, nulls=2 * r.nulls, value=2 * r.value)
+            for r in given_rows
+        ]
         assert_same(attribute(build(twice), model), attribute(build(given_rows * 2), model))
 
     def test_nothing_converts(self, model):
@@ -175,9 +184,11 @@ class TestAxioms:
     def test_no_channel_at_all(self, model):
         journeys = build([Row((), 2, 1, 7.0)], channels=())
         frame = attribute(journeys, model).frame()
-        assert frame.to_dict("records") == [
-            {"channel": UNATTRIBUTED, "conversions": 2.0, "value": 7.0, "share": 1.0}
-        ] or "conversions_se" in frame
+        assert (
+            frame.to_dict("records")
+            == [{"channel": UNATTRIBUTED, "conversions": 2.0, "value": 7.0, "share": 1.0}]
+            or "conversions_se" in frame
+        )
 
     def test_one_channel_takes_everything(self, model):
         given_rows = [Row(("a",), 3, 1, 30.0, (1,)), Row(("a", "a", "a"), 2, 4, 5.0, (3, 2, 1))]
@@ -203,8 +214,14 @@ class TestAxioms:
             assert (getattr(journeys, name) == getattr(untouched, name)).all()
             with pytest.raises(ValueError, match="read-only"):
                 getattr(journeys, name)[...] = 0
-        for array in (tally.sums, tally.codes, tally.offsets, credit.amounts,
-                      credit.unattributed, journeys.values["value"]):
+        for array in (
+            tally.sums,
+            tally.codes,
+            tally.offsets,
+            credit.amounts,
+            credit.unattributed,
+            journeys.values["value"],
+        ):
             with pytest.raises(ValueError, match="read-only"):
                 array[...] = 0
         with pytest.raises(AttributeError):
@@ -218,7 +235,8 @@ class TestAxioms:
         credit = model.credit(tally)
         for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
             model2, journeys2, tally2, credit2 = pickle.loads(
-                pickle.dumps((model, journeys, tally, credit), protocol))
+                pickle.dumps((model, journeys, tally, credit), protocol)
+            )
             assert model2 == model
             assert tally2 == tally == model.tally(journeys2)
             assert not tally2.sums.flags.writeable
@@ -301,15 +319,18 @@ class TestAttribute:
 
 
 class TestLabel:
-    @pytest.mark.parametrize(("model", "name"), [
-        (LastTouch(), "LastTouch"),
-        (TimeDecay(), "TimeDecay"),
-        (TimeDecay(half_life="3D"), "TimeDecay(half_life='3D')"),
-        (Markov(2), "Markov(order=2)"),
-        (Markov(nulls=False, removal="reconnect"), "Markov(removal='reconnect', nulls=False)"),
-        (Shapley("rate"), "Shapley(worth='rate')"),
-        (PositionBased(0.3, 0.3), "PositionBased(first=0.3, last=0.3)"),
-    ])
+    @pytest.mark.parametrize(
+        ("model", "name"),
+        [
+            (LastTouch(), "LastTouch"),
+            (TimeDecay(), "TimeDecay"),
+            (TimeDecay(half_life="3D"), "TimeDecay(half_life='3D')"),
+            (Markov(2), "Markov(order=2)"),
+            (Markov(nulls=False, removal="reconnect"), "Markov(removal='reconnect', nulls=False)"),
+            (Shapley("rate"), "Shapley(worth='rate')"),
+            (PositionBased(0.3, 0.3), "PositionBased(first=0.3, last=0.3)"),
+        ],
+    )
     def test_is_the_class_with_what_is_not_default(self, model, name):
         assert label(model) == name
 
@@ -343,9 +364,13 @@ class Loses(Changed):
 class Rounds(Changed):
     def credit(self, tally):
         credit = super().credit(tally)
-        return replace(credit, amounts=np.floor(credit.amounts / 7) * 7,
-                       unattributed=credit.unattributed + credit.amounts.sum(axis=0)
-                       - (np.floor(credit.amounts / 7) * 7).sum(axis=0))
+        return replace(
+            credit,
+            amounts=np.floor(credit.amounts / 7) * 7,
+            unattributed=credit.unattributed
+            + credit.amounts.sum(axis=0)
+            - (np.floor(credit.amounts / 7) * 7).sum(axis=0),
+        )
 
 
 class PaysTheFirstName(Changed):
@@ -376,11 +401,30 @@ class ForgetsSmallBatches(Changed):
 
 
 class NeverTheSame(Changed):
-    calls = [0]
+    calls = count(1)
 
     def tally(self, journeys):
-        self.calls[0] += 1
-        return super().tally(journeys) * float(self.calls[0])
+        return super().tally(journeys) * float(next(self.calls))
+
+
+class Sticky(Tally):
+    """A tally from which nothing can be taken away."""
+
+    def __add__(self, other):
+        return stuck(super().__add__(other))
+
+    def __sub__(self, other):
+        return self
+
+
+def stuck(tally):
+    names = ("channels", "columns", "measures", "offsets", "codes", "sums")
+    return Sticky(*(getattr(tally, name) for name in names))
+
+
+class NeverForgets(Changed):
+    def tally(self, journeys):
+        return stuck(super().tally(journeys))
 
 
 class CountsRowsNotJourneys(Changed):
@@ -388,16 +432,21 @@ class CountsRowsNotJourneys(Changed):
         return super().tally(replace(journeys, weight=None))
 
 
-@pytest.mark.parametrize(("model", "axiom"), [
-    (Loses(), "conservation"),
-    (Rounds(), "proportional"),
-    (PaysTheFirstName(), "blind to names"),
-    (PaysEveryName(), "silent channel"),
-    (LooksAtTheFirstJourney(), "blind to order"),
-    (ForgetsSmallBatches(), "additive over batches"),
-    (NeverTheSame(), "repeatable"),
-    (CountsRowsNotJourneys(), "proportional"),
-], ids=lambda x: x if isinstance(x, str) else type(x).__name__)
+@pytest.mark.parametrize(
+    ("model", "axiom"),
+    [
+        (Loses(), "conservation"),
+        (Rounds(), "proportional"),
+        (PaysTheFirstName(), "blind to names"),
+        (PaysEveryName(), "silent channel"),
+        (LooksAtTheFirstJourney(), "blind to order"),
+        (ForgetsSmallBatches(), "additive over batches"),
+        (NeverTheSame(), "repeatable"),
+        (CountsRowsNotJourneys(), "proportional"),
+        (NeverForgets(), "subtractable"),
+    ],
+    ids=lambda x: x if isinstance(x, str) else type(x).__name__,
+)
 def test_check_model_names_the_broken_axiom(model, axiom):
     with pytest.raises(ModelError) as caught:
         check_model(model)

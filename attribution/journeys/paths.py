@@ -106,9 +106,11 @@ def _check_separator(
 ) -> None:
     """Refuse a separator that splits nothing while another known one would, or half of one."""
     if (lengths > 1).any():
-        longer = next((s for s in _OTHER_SEPARATORS if len(s) > len(mark) and mark in s), None)
-        whole = 0 if longer is None else pc.sum(pc.count_substring(paths, longer)).as_py()
-        if longer is None or whole < (lengths - 1).sum():
+        holding = [s for s in _OTHER_SEPARATORS if len(s) > len(mark) and mark in s]
+        counts = {s: pc.sum(pc.count_substring(paths, s)).as_py() or 0 for s in holding}
+        longer = max(counts, key=lambda s: counts[s], default=mark)
+        whole = counts.get(longer, 0)
+        if whole < (lengths - 1).sum():
             return
     else:
         counts = {

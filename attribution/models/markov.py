@@ -136,7 +136,7 @@ class _States(NamedTuple):
 
     def chain(self) -> tuple[csr_array, NDArray[np.float64], NDArray[np.float64]]:
         """Return transition probabilities, expected visits of a journey, and mean reward."""
-        from scipy.sparse import csr_array  # noqa: PLC0415 - 0.25 s that heuristics do not need
+        from scipy.sparse import csr_array
 
         m, visits = len(self.start), self.visits
         per = np.divide(1.0, visits, out=np.zeros(m), where=visits > 0)
@@ -153,7 +153,9 @@ def _tally_runs(
     rows. Summing them by channel sequence puts the rest right.
     """
     radix = len(journeys.channels) + 1
-    lengths, codes, amounts, taken = [], [], [], 0
+    lengths: list[NDArray[np.integer]] = []
+    codes: list[NDArray[np.integer]] = []
+    amounts, taken = [], 0
     for runs in kinds:
         if radix**width < _LARGEST_KEY:
             digits, sums = _counted(journeys.codes, runs, radix, width)
@@ -246,7 +248,7 @@ def _losses(states: _States, model: Markov) -> NDArray[np.float64]:
 
 def _membership(states: _States) -> csr_array:
     """Return (m, channels): 1 where a state contains the channel."""
-    from scipy.sparse import csr_array  # noqa: PLC0415
+    from scipy.sparse import csr_array
 
     rows = np.repeat(np.arange(len(states.start)), np.diff(states.offsets))
     pairs = np.unique(rows * states.channels + states.codes)
@@ -258,8 +260,8 @@ def _membership(states: _States) -> csr_array:
 
 def _reconnected_losses(states: _States) -> NDArray[np.float64]:
     """Delete the channel's states and rescale every row by what it has left; no row left: null."""
-    from scipy.sparse import csr_array, diags_array, eye_array  # noqa: PLC0415
-    from scipy.sparse.linalg import splu  # noqa: PLC0415
+    from scipy.sparse import csr_array, diags_array, eye_array
+    from scipy.sparse.linalg import splu
 
     q, _, reward = states.chain()
     start = states.start / states.start.sum()

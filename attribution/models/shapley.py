@@ -59,7 +59,7 @@ class Shapley:
                 f"Shapley(exact={self.exact!r}): between 0 and {_MOST_EXACT}; each further channel "
                 "doubles time and memory."
             )
-        if self.permutations < 4:  # noqa: PLR2004 - two pairs, or there is no standard error
+        if self.permutations < 4:
             raise ModelError(f"Shapley(permutations={self.permutations!r}): draw at least 4.")
 
     def tally(self, journeys: Journeys) -> Tally:

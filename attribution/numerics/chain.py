@@ -50,7 +50,7 @@ def _returns_and_worth(q: csr_array, visits: Floats, reward: Floats) -> tuple[Fl
         found = _by_hubs(q, visits, reward)
         if found is not None:
             return found
-    from scipy.linalg import inv  # noqa: PLC0415 - only this room needs it
+    from scipy.linalg import inv
 
     fundamental = inv(np.eye(q.shape[0]) - q.toarray(), overwrite_a=True, check_finite=False)
     return fundamental.diagonal().copy(), fundamental @ reward
@@ -166,7 +166,7 @@ class _Sweep:
     def __init__(
         self, q: csr_array, visits: Floats, before: NDArray[np.int64], last: NDArray[np.int64]
     ) -> None:
-        from scipy.sparse import csr_array  # noqa: PLC0415
+        from scipy.sparse import csr_array
 
         self.back = q.T.tocsr()
         group = _groups(last, visits, int(max(before.max(), last.max())) + 1)
@@ -199,7 +199,7 @@ class _Sweep:
             hit = flow[state, which]
             flow[state, which] = 0.0
             residual = float(np.abs(begin + flow - mass).sum(axis=0).max(initial=0.0))
-            if residual <= goal or (residual < 1e-12 and residual >= best and cycle > 2):  # noqa: PLR2004
+            if residual <= goal or (residual < 1e-12 and residual >= best and cycle > 2):
                 return np.asarray(start[state] + hit)
             best = min(best, residual)
             try:
@@ -225,8 +225,8 @@ class _Sweep:
         self, start: Floats, state: NDArray[np.integer], which: NDArray[np.integer], sets: int
     ) -> Floats:
         """Factorise the chain without each set: slow, but it cannot fail to converge."""
-        from scipy.sparse import eye_array  # noqa: PLC0415
-        from scipy.sparse.linalg import splu  # noqa: PLC0415
+        from scipy.sparse import eye_array
+        from scipy.sparse.linalg import splu
 
         out = np.empty(len(state))
         for chosen in range(sets):
@@ -243,8 +243,8 @@ class _Sweep:
 
 def _worth(q: csr_array, visits: Floats, reward: Floats, last: NDArray[np.int64]) -> Floats:
     """Solve y = reward + q y by sweeps, each corrected on the chain between groups."""
-    from scipy.sparse import csr_array, eye_array  # noqa: PLC0415
-    from scipy.sparse.linalg import splu  # noqa: PLC0415
+    from scipy.sparse import csr_array, eye_array
+    from scipy.sparse.linalg import splu
 
     group = _groups(last, visits, int(last.max()) + 1)[last]
     size = int(group.max(initial=0)) + 1
@@ -260,7 +260,7 @@ def _worth(q: csr_array, visits: Floats, reward: Floats, last: NDArray[np.int64]
         residual = reward + q @ worth - worth
         size_of = float((np.abs(residual).max(axis=0) / np.where(largest > 0, largest, 1)).max(
             initial=0.0))
-        if size_of < 1e-15 or (size_of < 1e-13 and size_of >= best):  # noqa: PLR2004
+        if size_of < 1e-15 or (size_of < 1e-13 and size_of >= best):
             return worth
         best = min(best, size_of)
         worth = worth + residual

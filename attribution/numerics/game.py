@@ -43,7 +43,7 @@ def subset_sums(amounts: Floats) -> Floats:
     for part in sums.reshape(-1, chunk):
         _add_halves(part, block)
     _add_halves(sums, chunk)
-    return sums
+    return np.asarray(sums)
 
 
 def _add_halves(sums: Floats, half: int) -> None:
@@ -139,5 +139,5 @@ def coalition_amounts(
     bits = np.left_shift(np.int64(1), codes.astype(np.int64))
     running = np.append(0, np.cumsum(bits))
     coalition = running[offsets[1:]] - running[offsets[:-1]]
-    return np.bincount(coalition, weights=amounts, minlength=1 << players)
+    return np.asarray(np.bincount(coalition, weights=amounts, minlength=1 << players), dtype=float)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ def test_counts_every_step(given_rows):
     for row in given_rows:
         if row.path:
             walk = ["START", *row.path]
-            for a, b in zip(walk, walk[1:], strict=False):
+            for a, b in pairwise(walk):
                 expected[a, b] += row.conversions + row.nulls
             expected[walk[-1], "CONVERSION"] += row.conversions
             expected[walk[-1], "NULL"] += row.nulls
@@ -27,7 +28,8 @@ def test_counts_every_step(given_rows):
     graph = build(given_rows).graph()
     assert set(graph.nodes) == {*CHANNELS, *ENDS}
     assert {(a, b): c for a, b, c in graph.edges(data="count")} == {
-        edge: count for edge, count in expected.items() if count}
+        edge: count for edge, count in expected.items() if count
+    }
     for a, b, data in graph.edges(data=True):
         assert data["probability"] == pytest.approx(expected[a, b] / out[a])
 

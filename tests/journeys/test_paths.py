@@ -66,8 +66,10 @@ class TestWrongSeparator:
                 read([f"a {right} b", "c"], sep=">")
 
     def test_is_not_suspected_where_the_given_one_works(self):
-        assert read(["google / cpc > tv, radio", "email"]) == [["google / cpc", "tv, radio"],
-                                                              ["email"]]
+        assert read(["google / cpc > tv, radio", "email"]) == [
+            ["google / cpc", "tv, radio"],
+            ["email"],
+        ]
 
     def test_is_not_suspected_in_names_now_and_then(self):
         assert read(["a, b", "c", "d", "e"]) == [["a, b"], ["c"], ["d"], ["e"]]

@@ -51,10 +51,11 @@ def naive(touches, orders, *, lookback, expiry, same_visit, reuse, as_of, places
     as_of = max(instants, default=0) if as_of is None else as_of
     touches = [t for t in touches if t.at <= as_of]
     orders = [o for o in orders if o.at <= as_of]
-    made = []
-    for order in orders:
-        if order.person is None:
-            made.append(Made(order.order_id, (), order.at, False, order.value))
+    made = [
+        Made(order.order_id, (), order.at, False, order.value)
+        for order in orders
+        if order.person is None
+    ]
     for person in {row.person for row in (*touches, *orders)} - {None}:
         own = [t for t in touches if t.person == person]
         own_orders = sorted((o for o in orders if o.person == person), key=lambda o: o.at)
@@ -75,22 +76,31 @@ def one_person(touches, orders, lookback, expiry, same_visit, reuse, as_of, plac
         consumed = visits[i - 1][-1].at if i and not reuse else None
         for order in visit:
             mine = [
-                t for t in exposures
-                if t.at <= order.at and order.at - t.at <= lookback
+                t
+                for t in exposures
+                if t.at <= order.at
+                and order.at - t.at <= lookback
                 and (consumed is None or t.at > consumed)
             ]
             taken |= {t.event_id for t in mine}
             evidence = [
-                t for t in touches
-                if t.event == "order_source" and t.at == order.at
+                t
+                for t in touches
+                if t.event == "order_source"
+                and t.at == order.at
                 and (consumed is None or t.at > consumed)
                 and not any(refines(t, m, places) for m in mine)
             ]
             path = sorted([*mine, *evidence], key=lambda t: (t.at, t.event_id))
-            made.append(Made(
-                order.order_id, tuple((t.event_id, order.at - t.at) for t in path), order.at,
-                False, order.value,
-            ))
+            made.append(
+                Made(
+                    order.order_id,
+                    tuple((t.event_id, order.at - t.at) for t in path),
+                    order.at,
+                    False,
+                    order.value,
+                )
+            )
     group = []
     for touch in [t for t in exposures if t.event_id not in taken] + [None]:
         if group and (
@@ -100,8 +110,11 @@ def one_person(touches, orders, lookback, expiry, same_visit, reuse, as_of, plac
         ):
             end = group[-1].at + expiry
             closed = min(end, as_of)
-            made.append(Made(None, tuple((t.event_id, closed - t.at) for t in group), closed,
-                             end > as_of, 0))
+            made.append(
+                Made(
+                    None, tuple((t.event_id, closed - t.at) for t in group), closed, end > as_of, 0
+                )
+            )
             group = []
         if touch is not None:
             group.append(touch)
@@ -116,6 +129,7 @@ def refines(evidence, touch, places):
 
 def assembled(touches, orders, *, places, kind=pd.DataFrame, ids=str, event_ids=True, **options):
     """Return what the package makes of the same rows."""
+
     def people(rows):
         return [None if r.person is None else ids(r.person) for r in rows]
 
@@ -140,13 +154,19 @@ def assembled(touches, orders, *, places, kind=pd.DataFrame, ids=str, event_ids=
     if kind is pd.DataFrame and ids is int:
         # pandas has whole numbers with gaps, too
         order_frame["person"] = pd.array(order_frame["person"], dtype="Int64")
-    durations = {k: pd.Timedelta(options.pop(k), "ms")
-                 for k in ("lookback", "expiry", "same_visit") if k in options}
+    durations = {
+        k: pd.Timedelta(options.pop(k), "ms")
+        for k in ("lookback", "expiry", "same_visit")
+        if k in options
+    }
     as_of = options.pop("as_of", None)
     return Journeys.from_touchpoints(
-        kind(touch_frame), kind(order_frame), columns=["number"],
+        kind(touch_frame),
+        kind(order_frame),
+        columns=["number"],
         as_of=None if as_of is None else pd.Timestamp(START + as_of, unit="ms", tz="UTC"),
-        **durations, **options,
+        **durations,
+        **options,
     )
 
 
@@ -157,13 +177,21 @@ def listed(journeys):
         converted = bool(journeys.conversions[i])
         assert journeys.conversions[i] + journeys.nulls[i] == 1
         assert converted == (journeys.order_id[i] is not None)
-        made.append(Made(
-            journeys.order_id[i],
-            tuple(zip(journeys.touch["number"][a:b].tolist(), journeys.ages[a:b].tolist(),
-                      strict=True)),
-            int(journeys.closed_at[i]) - START, bool(journeys.open[i]),
-            int(journeys.values["value"][i]),
-        ))
+        made.append(
+            Made(
+                journeys.order_id[i],
+                tuple(
+                    zip(
+                        journeys.touch["number"][a:b].tolist(),
+                        journeys.ages[a:b].tolist(),
+                        strict=True,
+                    )
+                ),
+                int(journeys.closed_at[i]) - START,
+                bool(journeys.open[i]),
+                int(journeys.values["value"][i]),
+            )
+        )
     return sorted(made, key=str)
 
 
@@ -173,25 +201,43 @@ def world(draw, evidence=False):
     people = [str(n) for n in range(draw(st.integers(1, 3)))]
     latest = draw(st.integers(1, 24))
     touches = [
-        Touch(draw(st.sampled_from(people)), draw(st.integers(0, latest)),
-              draw(st.sampled_from(["live", "video", "ads"])), number,
-              session_id=draw(st.sampled_from([None, "s1", "s2"])) if evidence else None)
+        Touch(
+            draw(st.sampled_from(people)),
+            draw(st.integers(0, latest)),
+            draw(st.sampled_from(["live", "video", "ads"])),
+            number,
+            session_id=draw(st.sampled_from([None, "s1", "s2"])) if evidence else None,
+        )
         for number in draw(st.permutations(range(draw(st.integers(0, 14)))))
     ]
     orders = [
-        Order(f"o{i}", draw(st.sampled_from([*people, *people, None])),
-              draw(st.integers(0, latest)), draw(st.integers(0, 9)))
+        Order(
+            f"o{i}",
+            draw(st.sampled_from([*people, *people, None])),
+            draw(st.integers(0, latest)),
+            draw(st.integers(0, 9)),
+        )
         for i in range(draw(st.integers(0, 6)))
     ]
     if evidence:
-        sources = draw(st.lists(st.sampled_from([o for o in orders if o.person]), max_size=4)
-                       if any(o.person for o in orders) else st.just([]))
-        stray = draw(st.lists(st.tuples(st.sampled_from(people), st.integers(0, latest)),
-                              max_size=2))
+        sources = draw(
+            st.lists(st.sampled_from([o for o in orders if o.person]), max_size=4)
+            if any(o.person for o in orders)
+            else st.just([])
+        )
+        stray = draw(
+            st.lists(st.tuples(st.sampled_from(people), st.integers(0, latest)), max_size=2)
+        )
         sources += [Order("", person, at, 0) for person, at in stray]
         touches += [
-            Touch(o.person, o.at, draw(st.sampled_from(["live", "ads"])), 100 + i, "order_source",
-                  draw(st.sampled_from([None, "s1", "s2"])))
+            Touch(
+                o.person,
+                o.at,
+                draw(st.sampled_from(["live", "ads"])),
+                100 + i,
+                "order_source",
+                draw(st.sampled_from([None, "s1", "s2"])),
+            )
             for i, o in enumerate(sources)
         ]
     options = {
@@ -300,7 +346,9 @@ class TestRules:
         touches = [Touch("p", 0, "live", 0), Touch("q", 11, "live", 1)]
         journeys = assembled(touches, [], **OPTIONS)
         assert listed(journeys) == [
-            Made(None, ((0, 10),), 10, False, 0), Made(None, ((1, 0),), 11, True, 0)]
+            Made(None, ((0, 10),), 10, False, 0),
+            Made(None, ((1, 0),), 11, True, 0),
+        ]
 
     def test_rows_after_as_of_are_left_out_and_counted(self):
         touches = [Touch("p", 0, "live", 0), Touch("p", 9, "live", 1)]
@@ -312,7 +360,10 @@ class TestRules:
         orders = [Order("o1", None, 1, 5), Order("o2", None, 1, 6), Order("o3", "p", 1, 7)]
         journeys = assembled([Touch("p", 0, "live", 0)], orders, **OPTIONS)
         assert {j.order_id: len(j.touchpoints) for j in listed(journeys)} == {
-            "o1": 0, "o2": 0, "o3": 1}
+            "o1": 0,
+            "o2": 0,
+            "o3": 1,
+        }
         assert [(n.kind.value, n.count) for n in journeys.notes] == [("orders_without_person", 2)]
 
     def test_default_windows(self):
@@ -321,13 +372,18 @@ class TestRules:
         orders = [Order("o1", "p", 30 * day, 1), Order("o2", "q", 30 * day + 1, 1)]
         journeys = assembled(touches, orders, places=False)
         assert {j.order_id: len(j.touchpoints) for j in listed(journeys)} == {
-            None: 1, "o1": 1, "o2": 0}
+            None: 1,
+            "o1": 1,
+            "o2": 0,
+        }
 
 
 class TestEvidence:
     def one(self, source, *, session="s1", **options):
-        touches = [Touch("p", 0, "live", 0, session_id="s1"),
-                   Touch("p", 5, source, 1, "order_source", session)]
+        touches = [
+            Touch("p", 0, "live", 0, session_id="s1"),
+            Touch("p", 5, source, 1, "order_source", session),
+        ]
         return assembled(touches, [Order("o", "p", 5, 1)], **(OPTIONS | options))
 
     def test_of_the_same_room_only_refines(self):
@@ -358,8 +414,13 @@ class TestEvidence:
 class TestBlocks:
     def journeys(self, people, ids=str, kind=pd.DataFrame):
         touches = [Touch(p, i, "live", i) for i, p in enumerate(people)]
-        return assembled(touches, [Order(f"o{p}", p, 50, 1) for p in set(people)], ids=ids,
-                         kind=kind, **(OPTIONS | {"lookback": 100}))
+        return assembled(
+            touches,
+            [Order(f"o{p}", p, 50, 1) for p in set(people)],
+            ids=ids,
+            kind=kind,
+            **(OPTIONS | {"lookback": 100}),
+        )
 
     def by_order(self, journeys):
         return dict(zip(journeys.order_id, journeys.block.tolist(), strict=True))
@@ -389,10 +450,24 @@ class TestBlocks:
 @pytest.mark.slow
 def test_many_rows_equal_the_naive_loop():
     rng = np.random.default_rng(0)
-    touches = [Touch(str(p), int(t), "live", i) for i, (p, t) in enumerate(zip(
-        rng.integers(0, 400, 20_000), rng.integers(0, 5_000, 20_000), strict=True))]
-    orders = [Order(f"o{i}", str(p), int(t), 1) for i, (p, t) in enumerate(zip(
-        rng.integers(0, 400, 4_000), rng.integers(0, 5_000, 4_000), strict=True))]
-    options = {"lookback": 700, "expiry": 200, "same_visit": 40, "reuse": False, "as_of": None,
-               "places": False}
+    touches = [
+        Touch(str(p), int(t), "live", i)
+        for i, (p, t) in enumerate(
+            zip(rng.integers(0, 400, 20_000), rng.integers(0, 5_000, 20_000), strict=True)
+        )
+    ]
+    orders = [
+        Order(f"o{i}", str(p), int(t), 1)
+        for i, (p, t) in enumerate(
+            zip(rng.integers(0, 400, 4_000), rng.integers(0, 5_000, 4_000), strict=True)
+        )
+    ]
+    options = {
+        "lookback": 700,
+        "expiry": 200,
+        "same_visit": 40,
+        "reuse": False,
+        "as_of": None,
+        "places": False,
+    }
     assert listed(assembled(touches, orders, **options)) == naive(touches, orders, **options)

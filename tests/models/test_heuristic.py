@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -80,9 +80,17 @@ class TestPosition:
             model = PositionBased(percent / 100, (100 - percent) / 100)
             assert sum(shares(model, "abbc").values()) == pytest.approx(1)
 
-    @pytest.mark.parametrize(("first", "last"), [
-        (0.0, 0.0), (-0.1, 0.5), (0.5, -0.1), (0.7, 0.5), (float("nan"), 0.4), (2.0, 0.0),
-    ])
+    @pytest.mark.parametrize(
+        ("first", "last"),
+        [
+            (0.0, 0.0),
+            (-0.1, 0.5),
+            (0.5, -0.1),
+            (0.7, 0.5),
+            (float("nan"), 0.4),
+            (2.0, 0.0),
+        ],
+    )
     def test_refuses_shares_that_cannot_be(self, first, last):
         with pytest.raises(ModelError, match="shares must be 0 or more"):
             PositionBased(first, last)
@@ -148,7 +156,7 @@ class TestOwnWeights:
 
     @pytest.mark.parametrize("level", [-1.0, float("nan"), float("inf")])
     def test_that_are_no_weights_are_refused(self, level):
-        with pytest.raises(ModelError, match="Flat.*touchpoints"):
+        with pytest.raises(ModelError, match=r"Flat.*touchpoints"):
             shares(self.Flat(level), "ab")
 
     def test_of_another_number_are_refused(self):
@@ -162,7 +170,5 @@ class TestOwnWeights:
 
 def test_evidence_counts_for_rules():
     journeys = build([Row(("a", "b"), 1, 0, 1.0, (2, 0))])
-    from dataclasses import replace
-
     marked = replace(journeys, evidence=np.array([False, True]))
     assert attribute(marked, LastTouch()).amounts[CHANNELS.index("b"), 0] == 1

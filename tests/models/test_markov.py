@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -18,17 +19,20 @@ from tests import naive
 from tests.strategies import CHANNELS, Row, build, examples, fractions, rows
 
 # Five paths on which eight systems give channel A between 0 and 39 per cent.
-FIVE_PATHS = pd.DataFrame({
-    "path": ["A > A > B", "A > B", "B", "B > A > B > A", "C"],
-    "total_conversions": [3, 2, 4, 1, 0],
-    "total_null": [5, 3, 10, 6, 7],
-})
+FIVE_PATHS = pd.DataFrame(
+    {
+        "path": ["A > A > B", "A > B", "B", "B > A > B > A", "C"],
+        "total_conversions": [3, 2, 4, 1, 0],
+        "total_null": [5, 3, 10, 6, 7],
+    }
+)
 
 
 def assert_equals_twin(given_rows, model, close=1e-9):
     credit = attribute(build(given_rows), model)
     expected, effects = naive.markov(
-        given_rows, CHANNELS, model.order, nulls=model.nulls, removal=model.removal)
+        given_rows, CHANNELS, model.order, nulls=model.nulls, removal=model.removal
+    )
     total = max(1.0, sum(r.value + r.conversions for r in given_rows))
     for i, name in enumerate(CHANNELS):
         assert credit.effects[i] == pytest.approx(effects[name], rel=close, abs=close), name
@@ -100,15 +104,19 @@ class TestSlowMixing:
     """Chains that walk thousands of steps before they end."""
 
     @pytest.mark.parametrize("order", [1, 2, 3])
-    @pytest.mark.parametrize("path", [
-        ("a",) * 5_000,
-        ("a", "b") * 2_000,
-        ("c", *("a",) * 5_000, "b"),
-        ("c", *("a", "b") * 2_000, "direct"),
-        ("a", "b", "c") * 1_000,
-        (*("a",) * 2_000, *("b",) * 2_000, "c"),
-        (*("a", "a", "b") * 700, *("c", "c", "direct") * 700),
-    ], ids=lambda p: f"{p[0]}{p[1]}..{p[-1]}x{len(p)}")
+    @pytest.mark.parametrize(
+        "path",
+        [
+            ("a",) * 5_000,
+            ("a", "b") * 2_000,
+            ("c", *("a",) * 5_000, "b"),
+            ("c", *("a", "b") * 2_000, "direct"),
+            ("a", "b", "c") * 1_000,
+            (*("a",) * 2_000, *("b",) * 2_000, "c"),
+            (*("a", "a", "b") * 700, *("c", "c", "direct") * 700),
+        ],
+        ids=lambda p: f"{p[0]}{p[1]}..{p[-1]}x{len(p)}",
+    )
     def test_equals_the_twin(self, order, path):
         given_rows = [
             Row(path, 1, 0, 20.0),
@@ -121,8 +129,10 @@ class TestSlowMixing:
     @pytest.mark.parametrize("order", [1, 2, 3])
     def test_equals_the_twin_in_the_sparse_routes(self, order, monkeypatch):
         take_sparse_routes(monkeypatch)
-        given_rows = [Row(("c", *("a", "b") * 2_000, "direct"), 1, 0, 20.0),
-                      Row(("direct", "a", "b", "c"), 1, 1, 3.0)]
+        given_rows = [
+            Row(("c", *("a", "b") * 2_000, "direct"), 1, 0, 20.0),
+            Row(("direct", "a", "b", "c"), 1, 1, 3.0),
+        ]
         assert_equals_twin(given_rows, Markov(order))
 
 
@@ -135,7 +145,7 @@ class TestFivePaths:
         counts = Counter()
         for path, c, n in FIVE_PATHS.itertuples(index=False):
             steps = ["START", *path.split(" > ")]
-            for a, b in zip(steps, steps[1:], strict=False):
+            for a, b in pairwise(steps):
                 counts[a, b] += c + n
             counts[steps[-1], "C!"] += c
             counts[steps[-1], "N!"] += n
@@ -149,7 +159,8 @@ class TestFivePaths:
         loop = 1 - p("A", "A")
         # B = C!_B + BA * A and A = (C!_A + AB * B) / (1 - AA): substitute.
         b = (p("B", "C!") + p("B", "A") * p("A", "C!") / loop) / (
-            1 - p("B", "A") * p("A", "B") / loop)
+            1 - p("B", "A") * p("A", "B") / loop
+        )
         a = (p("A", "C!") + p("A", "B") * b) / loop
         whole = p("START", "A") * a + p("START", "B") * b
         without_a = p("START", "B") * p("B", "C!")
@@ -189,7 +200,9 @@ class TestChain:
     def test_a_path_shorter_than_the_order_is_one_state(self):
         table = Markov(3).transitions(Markov(3).tally(build([Row(("a", "b"), 1, 0, 1.0)])))
         assert table[["source", "target"]].to_numpy().tolist() == [
-            ["START", "a > b"], ["a > b", "CONVERSION"]]
+            ["START", "a > b"],
+            ["a > b", "CONVERSION"],
+        ]
 
     def test_a_path_as_long_as_the_order_is_the_same_state_as_the_run(self):
         given_rows = [Row(("a", "b"), 1, 0, 1.0), Row(("a", "b", "c"), 0, 1, 0.0)]
@@ -212,13 +225,14 @@ class TestChain:
             if not row.path:
                 continue
             states = ["START", *(" > ".join(s) for s in naive.states_of(row.path, order))]
-            for a, b in zip(states, states[1:], strict=False):
+            for a, b in pairwise(states):
                 expected[a, b] += row.conversions + row.nulls
             expected[states[-1], "CONVERSION"] += row.conversions
             expected[states[-1], "NULL"] += row.nulls
         table = Markov(order).transitions(Markov(order).tally(build(given_rows)))
         assert {(s, t): n for s, t, n, _ in table.itertuples(index=False)} == {
-            key: n for key, n in expected.items() if n}
+            key: n for key, n in expected.items() if n
+        }
         assert table.groupby("source")["probability"].sum().to_numpy() == pytest.approx(1)
 
     def test_value_has_effects_of_its_own(self):
@@ -252,8 +266,12 @@ class TestChain:
 class TestReconnect:
     def test_when_every_journey_converts_no_channel_has_an_effect(self):
         # The effects are rounding only, and rounding must not be shared out as credit.
-        given_rows = [Row(("a", "b", "c"), 3, 0, 3.0), Row(("b", "a"), 7, 0, 7.0),
-                      Row(("c", "a", "b", "b"), 11, 0, 11.0), Row(("direct",), 1, 0, 1.0)]
+        given_rows = [
+            Row(("a", "b", "c"), 3, 0, 3.0),
+            Row(("b", "a"), 7, 0, 7.0),
+            Row(("c", "a", "b", "b"), 11, 0, 11.0),
+            Row(("direct",), 1, 0, 1.0),
+        ]
         credit = attribute(build(given_rows), Markov(removal="reconnect"))
         assert not credit.amounts.any()
 

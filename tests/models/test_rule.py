@@ -199,7 +199,7 @@ def every_other(journeys):
     declared(position=Shares(0.4, 0.2, 0.4), half_life="1D"),
     declared(channel=(("live", 2.0), ("*", 0.5)), lookback=(("*", "4D"),)),
     declared(ignore=("ads",), priority=(("live", "group"), ("video",))),
-], ids=str)
+], ids=("function", "position", "channel", "priority"))
 def test_rules_pass_check_model(rule):
     named = ("ads", "group", "live", "search", "video")
     found = check_model(rule, named=named)

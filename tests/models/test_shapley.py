@@ -18,8 +18,11 @@ from tests.strategies import CHANNELS, Row, build, examples, fractions, rows
 MEASURES = ("conversions", "value")
 
 
-@pytest.mark.parametrize("by", [naive.shapley_by_permutations, naive.shapley_by_coalitions],
-                         ids=["permutations", "coalitions"])
+@pytest.mark.parametrize(
+    "by",
+    [naive.shapley_by_permutations, naive.shapley_by_coalitions],
+    ids=["permutations", "coalitions"],
+)
 @pytest.mark.parametrize("kind", ["conversions", "rate"])
 @examples(30)
 @given(data=st.data())
@@ -38,8 +41,9 @@ def test_equals_the_definition(by, kind, data):
 def test_the_twins_agree_with_each_other():
     given_rows = [Row(("a", "b"), 2, 1, 9.0), Row(("b", "c", "b"), 1, 4, 5.0)]
     worth = naive.worth_of(given_rows, "rate", "conversions")
-    assert (naive.shapley_by_permutations(worth, CHANNELS)
-            == naive.shapley_by_coalitions(worth, CHANNELS))
+    assert naive.shapley_by_permutations(worth, CHANNELS) == naive.shapley_by_coalitions(
+        worth, CHANNELS
+    )
 
 
 class TestConversionsWorth:
@@ -143,8 +147,10 @@ class TestSampled:
 
     def test_errors_fall_with_the_root_of_the_draws(self):
         journeys = self.journeys()
-        few, many = (attribute(journeys, Shapley("rate", exact=0, permutations=n)).errors.mean()
-                     for n in (400, 6_400))
+        few, many = (
+            attribute(journeys, Shapley("rate", exact=0, permutations=n)).errors.mean()
+            for n in (400, 6_400)
+        )
         assert few / many == pytest.approx(4, rel=0.3)
 
     def test_errors_are_true(self):
@@ -165,7 +171,8 @@ class TestSampled:
         journeys = self.journeys()
         one, two, other = (
             attribute(journeys, Shapley("rate", exact=0, permutations=20, seed=seed)).amounts
-            for seed in (1, 1, 2))
+            for seed in (1, 1, 2)
+        )
         assert (one == two).all()
         assert (one != other).any()
 
@@ -176,9 +183,15 @@ class TestSampled:
         assert {"conversions_se", "value_se"} <= set(found.columns)
 
 
-@pytest.mark.parametrize("options", [
-    {"worth": "sales"}, {"exact": -1}, {"exact": 40}, {"permutations": 3},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"worth": "sales"},
+        {"exact": -1},
+        {"exact": 40},
+        {"permutations": 3},
+    ],
+)
 def test_refuses_what_cannot_be(options):
     with pytest.raises(ModelError, match="Shapley"):
         Shapley(**options)

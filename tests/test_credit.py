@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from attribution.credit import Credit
+from attribution.names import ORGANIC, UNATTRIBUTED
+
+MEASURES = ("conversions", "value")
+
+
+def credit(amounts=((3, 30), (1, 5), (0, 0)), unattributed=(0, 0), **more) -> Credit:
+    return Credit(
+        ("a", "b", "c"), MEASURES, np.array(amounts, float), np.array(unattributed, float), **more
+    )
+
+
+class TestFrame:
+    def test_has_a_row_for_every_channel_zeros_too(self):
+        frame = credit().frame()
+        assert list(frame.columns) == ["channel", "conversions", "value", "share"]
+        assert frame["channel"].tolist() == ["a", "b", "c"]
+        assert frame["share"].tolist() == [0.75, 0.25, 0]
+
+    def test_organic_and_unattributed_come_last_when_not_zero(self):
+        frame = credit(unattributed=(4, 40), organic=np.array([2.0, 10.0])).frame()
+        assert frame["channel"].tolist() == ["a", "b", "c", ORGANIC, UNATTRIBUTED]
+        assert frame["conversions"].tolist() == [3, 1, 0, 2, 4]
+        assert frame["share"].tolist() == [0.3, 0.1, 0, 0.2, 0.4]
+        assert frame["share"].sum() == pytest.approx(1)
+
+    def test_a_row_with_money_only_is_a_row(self):
+        frame = credit(unattributed=(0, 7)).frame()
+        assert frame["channel"].tolist() == ["a", "b", "c", UNATTRIBUTED]
+
+    def test_no_conversions_have_no_share(self):
+        frame = credit(amounts=np.zeros((3, 2))).frame()
+        assert frame["share"].tolist() == [0, 0, 0]
+
+    def test_errors_of_a_sample(self):
+        frame = credit(unattributed=(1, 1), errors=np.full((3, 2), 0.5)).frame()
+        assert frame["conversions_se"].tolist() == [0.5, 0.5, 0.5, 0]
+        assert frame["value_se"].tolist() == [0.5, 0.5, 0.5, 0]
+
+    def test_further_money_columns(self):
+        one = Credit(("a",), (*MEASURES, "net"), np.array([[1.0, 2.0, 3.0]]), np.zeros(3))
+        assert list(one.frame().columns) == ["channel", "conversions", "value", "share", "net"]
+
+    def test_every_call_gives_a_frame_of_its_own(self):
+        one = credit()
+        frame = one.frame()
+        frame.loc[:, "conversions"] = 0.0
+        assert one.frame()["conversions"].tolist() == [3, 1, 0]
+
+
+def test_removal_effects_are_none_for_models_without():
+    assert credit().removal_effects is None
+    effects = credit(effects=np.full((3, 2), 0.5)).removal_effects
+    assert effects.index.tolist() == ["a", "b", "c"]
+    assert list(effects.columns) == list(MEASURES)
+
+
+def test_cautions_name_the_channels():
+    assert credit().cautions == []
+    assert credit(caution=np.array([False, True, True])).cautions == ["b", "c"]
+
+
+def test_arrays_do_not_change():
+    given = np.ones((3, 2))
+    one = credit(amounts=given, effects=given)
+    for name in ("amounts", "effects", "unattributed"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(one, name)[...] = 0
+    with pytest.raises(AttributeError):
+        one.amounts = given
+
+
+def test_html_escapes():
+    one = Credit(("<script>alert(1)</script>",), MEASURES, np.ones((1, 2)), np.zeros(2))
+    assert "<script" not in one._repr_html_()
+    assert "&lt;script&gt;" in one._repr_html_()
+
+
+def test_repr_is_the_table():
+    assert "0.75" in repr(credit())
