@@ -14,7 +14,7 @@ from attribution.errors import (
     ReportError,
 )
 from attribution.evaluate.compare import Comparison, compare
-from attribution.evaluate.explain import explain_difference
+from attribution.evaluate.explain import difference_steps, explain_difference
 from attribution.intake.paths import read_paths, read_touchpoints
 from attribution.intake.shipped import shipped
 from attribution.journeys import Journeys
@@ -30,7 +30,7 @@ from attribution.models.heuristic import (
 )
 from attribution.models.markov import Markov
 from attribution.models.named import default_models, model_from_text, usable_models
-from attribution.models.profile import profile
+from attribution.models.profile import profile, profiles
 from attribution.models.rule import Rule
 from attribution.models.shapley import Shapley, shapley_by_position
 from attribution.names import __version__
@@ -66,10 +66,12 @@ __all__ = [
     "check_model",
     "compare",
     "default_models",
+    "difference_steps",
     "explain_difference",
     "label",
     "model_from_text",
     "profile",
+    "profiles",
     "read_paths",
     "read_touchpoints",
     "shapley_by_position",

@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--parameters", action="store_true",
                         help="show the notebook's parameters and stop")
     report.add_argument("--out", type=Path, metavar="DIR",
-                        help="where to publish (default: reports/runs/NAME-TIME)")
+                        help="where to publish, from the workspace on (default: reports/runs/NAME-TIME)")
     report.add_argument("--workspace", type=Path, default=Path(), metavar="DIR",
                         help="folder that relative paths start from (default: here)")
     report.add_argument("--quiet", action="store_true", help="show no progress")

@@ -7,7 +7,6 @@ was found and what to do about it.
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Instants", "amounts", "arrow", "codes", "counts", "duration_ms", "identifiers",
            "instants", "names_of", "plain", "text"]
 
+# A zone stands after the clock: what looks like one at the end of a date is its day.
+_ZONED = r"(:\d{2}|T\d{2}|T\d{4}|T\d{6})([.,]\d+)?\s*(Z|z|[+-]\d{2}(:?\d{2})?)\s*$"
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01
 _LATEST_MS = 4_102_444_800_000  # 2100-01-01
 _EPOCH_UNITS = ((1, 1000.0, "seconds"), (1_000, 1.0, "milliseconds"),
@@ -32,10 +33,15 @@ _EPOCH_UNITS = ((1, 1000.0, "seconds"), (1_000, 1.0, "milliseconds"),
 
 
 class Instants(NamedTuple):
-    """UTC epoch milliseconds, and how many times had to be given a zone."""
+    """UTC epoch milliseconds, (n,), and which times had to be given a zone, (n,)."""
 
     ms: NDArray[np.int64]
-    without_zone: int
+    naive: NDArray[np.bool_]
+
+    @property
+    def without_zone(self) -> int:
+        """How many times had to be given a zone."""
+        return int(self.naive.sum())
 
 
 def names_of(frame: Any) -> list[str]:
@@ -139,7 +145,8 @@ def amounts(frame: Any, column: str) -> NDArray[np.float64]:
     if len(bad):
         row = int(bad[0])
         raise DataError(
-            "an empty cell or NaN" if np.isnan(values[row]) else f"{values[row]}", "a finite number",
+            "an empty cell or NaN" if np.isnan(values[row]) else f"{values[row]}",
+            "a finite number",
             "Fill the cell (0 if there were none) or remove the row.",
             row=row + 1, column=column,
         )
@@ -160,9 +167,9 @@ def instants(frame: Any, column: str, tz: str) -> Instants:
             row=_first_null(array) + 1, column=column,
         )
     if len(array) == 0:
-        return Instants(np.zeros(0, np.int64), 0)
+        return Instants(np.zeros(0, np.int64), np.zeros(0, bool))
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
-        ms, naive = _from_epoch(array, column), 0
+        ms, naive = _from_epoch(array, column), np.zeros(len(array), bool)
     elif _is_text(array.type):
         ms, naive = _from_text(array, column, zone)
     elif pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
@@ -253,14 +260,12 @@ def _from_epoch(array: pa.Array, column: str) -> NDArray[np.int64]:
 
 def _from_text(
     array: pa.Array, column: str, zone: ZoneInfo
-) -> tuple[NDArray[np.int64], int]:
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Parse ISO text. Zone suffixes are looked at first: pandas refuses a mixture."""
     if pc.all(pc.match_substring_regex(array, r"^\s*(\d{10,18}|[1-8]\d{18})\s*$")).as_py():
-        return _from_epoch(pc.utf8_trim_whitespace(array).cast(pa.int64()), column), 0
-    zoned = pc.match_substring_regex(array, r"(Z|z|[+-]\d{2}(:?\d{2})?)\s*$")
-    has_zone = zoned.to_numpy(zero_copy_only=False).astype(bool) & pc.match_substring(
-        array, ":"
-    ).to_numpy(zero_copy_only=False).astype(bool)
+        whole = pc.utf8_trim_whitespace(array).cast(pa.int64())
+        return _from_epoch(whole, column), np.zeros(len(array), bool)
+    has_zone = pc.match_substring_regex(array, _ZONED).to_numpy(zero_copy_only=False).astype(bool)
     out = np.zeros(len(array), np.int64)
     series = pd.Series(array.to_pandas())
     for chosen, utc in ((has_zone, True), (~has_zone, False)):
@@ -276,10 +281,12 @@ def _from_text(
                 row=row + 1, column=column,
             )
         out[chosen] = _from_times(times.reset_index(drop=True), zone)[0]
-    return out, int((~has_zone).sum())
+    return out, ~has_zone
 
 
-def _from_times(times: pd.Series[Any], zone: ZoneInfo) -> tuple[NDArray[np.int64], int]:
+def _from_times(
+    times: pd.Series[Any], zone: ZoneInfo
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     naive = times.dt.tz is None
     if naive:
         # A clock time that occurs twice or never (change to or from summer time) is read as the
@@ -288,7 +295,7 @@ def _from_times(times: pd.Series[Any], zone: ZoneInfo) -> tuple[NDArray[np.int64
             zone, ambiguous=np.ones(len(times), bool), nonexistent="shift_forward"
         )
     ms = times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[ms]")
-    return ms.astype(np.int64), len(times) if naive else 0
+    return ms.astype(np.int64), np.full(len(times), naive)
 
 
 def _numbers_from_text(array: pa.Array, column: str) -> pa.Array:

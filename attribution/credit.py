@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -51,9 +51,13 @@ class Credit:
         for name in ("amounts", "unattributed", "organic", "effects", "errors", "caution"):
             array = getattr(self, name)
             if array is not None:
-                view = np.asarray(array).view()
-                view.flags.writeable = False
-                object.__setattr__(self, name, view)
+                own = np.array(array)
+                own.flags.writeable = False
+                object.__setattr__(self, name, own)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by construction, so that a copy is as read-only as the original."""
+        return Credit, tuple(getattr(self, field.name) for field in fields(self))
 
     def frame(self) -> pd.DataFrame:
         """Return one row per channel, then organic and unattributed where there are any.

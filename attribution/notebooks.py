@@ -96,7 +96,18 @@ def parameters_of(notebook: Path) -> tuple[Parameter, ...]:
 def _declared(source: str, name: str) -> list[Parameter]:
     lines = source.splitlines()
     found = []
-    for node in ast.parse(source).body:
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        raise ConfigError(
+            f"{name}, parameters cell, line {error.lineno}: {error.msg}. Correct the cell."
+        ) from error
+    for node in body:
+        if isinstance(node, ast.Assign):
+            raise ConfigError(
+                f"{name}, parameters cell, line {node.lineno}: {ast.unparse(node)!r} names no "
+                "type. Write it as name: type = default  # help."
+            )
         if not isinstance(node, ast.AnnAssign) or node.value is None:
             continue
         assert isinstance(node.target, ast.Name)  # noqa: S101

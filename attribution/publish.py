@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Published", "find_notebook", "publish", "report_names"]
 
 _PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "networkx", "papermill", "nbconvert")
+MANIFEST = "manifest.json"
 _ANALYST = "analyst"  # tag of cells whose output is for the notebook's reader only
 _LONGEST_SOCKET_FOLDER = 48
 _SHELL = Markup(
@@ -82,7 +83,7 @@ def publish(
     workspace
         Folder that relative paths in the settings are relative to.
     out
-        Folder to publish into; `reports/runs/NAME-TIME` of the workspace if not given.
+        Folder to publish into, relative to the workspace; `reports/runs/NAME-TIME` if not given.
 
     Raises
     ------
@@ -98,11 +99,8 @@ def publish(
     declared = parameters_of(notebook)
     given = values_for(declared, settings)
     started = datetime.now(UTC)
-    folder = out or workspace / "reports" / "runs" / f"{name}-{started:%Y%m%d-%H%M%S}"
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"--out {folder}: a file of that name is in the way.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+    folder = workspace / (out or Path("reports", "runs", f"{name}-{started:%Y%m%d-%H%M%S}"))
+    staging = _staging_beside(folder, name)
     try:
         clock = time.perf_counter()
         executed = _execute(notebook, staging, given, workspace, progress=progress)
@@ -117,7 +115,8 @@ def publish(
                         "cells": _cell_seconds(executed)}
         }
         (staging / FACTS).unlink(missing_ok=True)
-        (staging / "manifest.json").write_text(
+        manifest["files"] = sorted([*(path.name for path in staging.iterdir()), MANIFEST])
+        (staging / MANIFEST).write_text(
             json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )
         _move_into_place(staging, folder)
@@ -126,10 +125,24 @@ def publish(
     return Published(folder, folder / f"{name}.html")
 
 
+def _staging_beside(folder: Path, name: str) -> Path:
+    """Make the folder a run is staged in, on the same disk as the one it is published to."""
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise FileExistsError(f"{folder} is a file")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+    except OSError as error:
+        raise ConfigError(
+            f"--out {folder}: cannot be written ({error.strerror or error}). Name another folder."
+        ) from error
+
+
 def _execute(
     notebook: Path, staging: Path, values: dict[str, Any], workspace: Path, *, progress: bool
 ) -> Any:
     import papermill
+    from nbclient.exceptions import DeadKernelError
 
     # Parameters were checked above, against types papermill does not know and warns of.
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -143,10 +156,13 @@ def _execute(
         lines = [line for line in str(error.source).splitlines() if line.strip()]
         first = lines[0].strip() if lines else ""
         # One cell more than the notebook has was executed: the one that holds the parameters.
+        place = f"{notebook.name}, code cell {error.exec_count - 1} ({first})"
+        kind = ConfigError if error.ename == ConfigError.__name__ else ReportError
+        raise kind(f"{place}: {error.ename}: {error.evalue}\nNothing was published.") from None
+    except DeadKernelError as error:
         raise ReportError(
-            f"{notebook.name}, code cell {error.exec_count - 1} ({first}): "
-            f"{error.ename}: {error.evalue}"
-            "\nNothing was published."
+            f"{notebook.name}: its kernel died ({error}). Most often the memory did not suffice: "
+            "close other programs, or report on less data.\nNothing was published."
         ) from None
 
 
@@ -218,7 +234,18 @@ def _cell_seconds(executed: Any) -> list[float]:
 
 
 def _move_into_place(staging: Path, folder: Path) -> None:
-    """Publish every file by rename, the manifest last: where it stands, the run is whole."""
+    """Publish every file by rename: where a manifest stands, the run beside it is whole.
+
+    The manifest goes first and comes last, and files of an earlier run that this one does not
+    have go with it.
+    """
+    manifest = folder / MANIFEST
+    files = {path.name for path in staging.iterdir()}
     folder.mkdir(exist_ok=True)
-    for path in sorted(staging.iterdir(), key=lambda p: p.name == "manifest.json"):
-        path.replace(folder / path.name)
+    if manifest.exists():
+        earlier = json.loads(manifest.read_text(encoding="utf-8")).get("files", [])
+        manifest.unlink()
+        for name in set(earlier) - files:
+            (folder / Path(name).name).unlink(missing_ok=True)
+    for name in sorted(files, key=lambda name: name == MANIFEST):
+        (staging / name).replace(folder / name)

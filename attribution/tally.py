@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Tally", "tally_rows", "tally_weights"]
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class Tally:
@@ -77,8 +79,11 @@ class Tally:
         )
 
     def __mul__(self, factor: float) -> Tally:
-        return Tally(self.channels, self.columns, self.measures, self.offsets, self.codes,
-                     self.sums * factor)
+        sums = self.sums * factor
+        kept = (sums != 0).any(axis=1)
+        offsets, where = sequences.take(self.offsets, np.flatnonzero(kept))
+        return Tally(self.channels, self.columns, self.measures, offsets, self.codes[where],
+                     sums[kept])
 
     __rmul__ = __mul__
 
@@ -156,9 +161,15 @@ def tally_rows(
     codes: NDArray[np.integer],
     amounts: NDArray[np.float64],
 ) -> Tally:
-    """Sum rows of amounts (n, c) by their key; keys whose sums are all zero are dropped."""
+    """Sum rows of amounts (n, c) by their key; keys whose sums are all zero are dropped.
+
+    Where fractions cancel, what rounding leaves of them counts as zero.
+    """
     first, inverse = sequences.group(offsets, codes)
     sums = sequences.sum_by(inverse, amounts, len(first))
+    if (amounts < 0).any():
+        size = sequences.sum_by(inverse, np.abs(amounts), len(first))
+        sums[(np.abs(sums) <= _ROUNDING * size) & (sums != np.rint(sums))] = 0.0
     kept = (sums != 0).any(axis=1)
     key_offsets, where = sequences.take(offsets, first[kept])
     return Tally(channels, columns, measures, key_offsets, codes[where].astype(np.int32),

@@ -24,7 +24,7 @@ def test_a_report_says_where_it_is_and_shows_progress(tmp_path: Path) -> None:
     )
     done = run("report", "model_comparison", "--set", "input=p.csv", "--out", "here", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "here" in done.stdout
+    assert f"Report: {Path('here', 'model_comparison.html')}" in done.stdout.splitlines()
     assert (tmp_path / "here" / "model_comparison.html").is_file()
     assert "100%" in done.stderr
 

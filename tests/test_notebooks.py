@@ -18,7 +18,6 @@ share: float = 0.5  # a share
 rounds: int = 3  # how many
 fast: bool = False  # quick
 language: Literal["en", "zh"] = "en"  # of the page
-untyped = 4
 '''
 
 
@@ -79,6 +78,18 @@ def test_an_unknown_or_ill_typed_setting_is_an_error(
 def test_a_setting_given_twice_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="twice"):
         values_for(parameters_of(notebook(tmp_path, SOURCE)), ["rounds=1", "rounds=2"])
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [("x: int = = 3", "line 1: invalid syntax"), ("a: int = 1\nx = 3", "line 2: 'x = 3' names no"),
+     ("x: dict = {}", "unknown type dict")],
+)
+def test_a_parameters_cell_that_declares_nothing_says_why(
+    tmp_path: Path, source: str, says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        parameters_of(notebook(tmp_path, source))
 
 
 @pytest.mark.parametrize("count", [0, 2])

@@ -149,6 +149,46 @@ def test_a_failing_cell_publishes_nothing_and_keeps_the_last_good_report(tmp_pat
     assert {path.name for path in tmp_path.iterdir()} == {"paths.csv", "out"}
 
 
+def test_a_second_run_leaves_nothing_of_the_first(tmp_path: Path) -> None:
+    paths_file(tmp_path, ["a", "b"])
+    settings, out = ["input=paths.csv", "sep=|"], Path("out")
+    publish("model_comparison", settings, workspace=tmp_path, out=out, progress=False)
+    assert (tmp_path / "out" / "removal_effects.csv").exists()
+    (tmp_path / "out" / "mine.txt").write_text("kept", encoding="utf-8")
+    settings.append("models=LastTouch")
+    publish("model_comparison", settings, workspace=tmp_path, out=out, progress=False)
+    found = {path.name for path in (tmp_path / "out").iterdir()}
+    assert found == {name for name in FILES if not name.startswith("removal")} | {"mine.txt"}
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert set(manifest["files"]) == found - {"mine.txt"}
+
+
+def test_a_model_that_is_none_is_wrong_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'Markof' is no model. Did you mean Markov"):
+        publish("model_comparison", ["models=Markof"], workspace=tmp_path, progress=False)
+
+
+def test_a_folder_that_cannot_be_written_is_wrong_configuration(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for out in (Path("file"), Path("file", "below")):
+        with pytest.raises(ConfigError, match="Name another folder"):
+            publish("model_comparison", [], workspace=tmp_path, out=out)
+
+
+def test_a_kernel_that_dies_is_named_and_nothing_published(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    book = nbformat.v4.new_notebook()
+    cell = nbformat.v4.new_code_cell('out: str = ""  # folder')
+    cell.metadata = {"tags": ["parameters"]}
+    book.cells = [cell, nbformat.v4.new_code_cell("import os\nos._exit(1)")]
+    book.metadata = {"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}
+    (folder / "dies.ipynb").write_text(nbformat.writes(book), encoding="utf-8")
+    with pytest.raises(ReportError, match=r"dies\.ipynb: its kernel died"):
+        publish("dies", [], workspace=tmp_path, out=Path("out"), progress=False)
+    assert {path.name for path in tmp_path.iterdir()} == {"notebooks"}
+
+
 def test_parameters_are_checked_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Did you mean half_life"):
         publish("model_comparison", ["halflife=3D"], workspace=tmp_path)

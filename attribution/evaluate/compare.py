@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,11 @@ class Comparison:
     """
 
     credits: Mapping[str, Credit]
-    influenced: pd.Series[float]
+    influenced: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        for name in ("credits", "influenced"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     @cached_property
     def _tidy(self) -> pd.DataFrame:
@@ -45,8 +50,8 @@ class Comparison:
             part = credit.frame()
             part.insert(0, "model", name)
             ranked = part["conversions"].where(~part["channel"].isin(_NO_CHANNEL))
-            part["rank"] = ranked.rank(method="min", ascending=False).astype("Int64")
-            part["influenced"] = part["channel"].map(self.influenced)
+            part["rank"] = _ranks(ranked).astype("Int64")
+            part["influenced"] = part["channel"].map(dict(self.influenced))
             parts.append(part)
         frame = pd.concat(parts, ignore_index=True)
         lead = ["model", "channel", "conversions", "value", "share", "rank", "influenced"]
@@ -88,7 +93,7 @@ class Comparison:
         """
         name = self.headline(headline)
         table = self.wide(measure).drop(index=list(_NO_CHANNEL), errors="ignore")
-        ranks = table.rank(method="min", ascending=False)
+        ranks = table.apply(_ranks)
         low, high = table.min(axis=1), table.max(axis=1)
         base = table[name]
         return pd.DataFrame(
@@ -142,8 +147,15 @@ def compare(
         for (name, model), tally in zip(named.items(), found, strict=True)
     }
     return Comparison(
-        credited, pd.Series(reach.by_channel()[:, 0], index=list(reach.channels), name="influenced")
+        credited, dict(zip(reach.channels, reach.by_channel()[:, 0].tolist(), strict=True))
     )
+
+
+def _ranks(figures: pd.Series[float]) -> pd.Series[float]:
+    """Rank from the largest; figures that differ by rounding only are a tie."""
+    total = figures.abs().sum()
+    rounded = (figures / total).round(12) if total else figures
+    return rounded.rank(method="min", ascending=False)
 
 
 def _named(models: Sequence[Model] | Mapping[str, Model]) -> dict[str, Model]:

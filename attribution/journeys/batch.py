@@ -17,7 +17,7 @@ from attribution.errors import DataError
 from attribution.journeys import paths as path_text
 from attribution.journeys import rows as rows_door
 from attribution.journeys.graph import journey_graph
-from attribution.journeys.touchpoints import assemble
+from attribution.journeys.touchpoints import already_said, assemble
 from attribution.names import DEFAULT_TIMEZONE, VALUE
 from attribution.notes import Note, NoteKind
 from attribution.numerics import sequences
@@ -100,6 +100,7 @@ class Journeys:
                 "channels out of order or repeated", "distinct names in sorted order",
                 "Build journeys with from_paths or from_touchpoints.",
             )
+        self._check()
         for name, size in self._sizes().items():
             column = getattr(self, name)
             if isinstance(column, np.ndarray):
@@ -107,6 +108,20 @@ class Journeys:
             elif column is not None:
                 frozen = {key: _frozen(item, key, size) for key, item in column.items()}
                 object.__setattr__(self, name, MappingProxyType(frozen))
+
+    def _check(self) -> None:
+        """Refuse what no reader of a file can produce, before it fails far from here."""
+        remedy = "Build journeys with from_paths or from_touchpoints."
+        if len(self.offsets) == 0 or self.offsets[0] != 0 or (np.diff(self.offsets) < 0).any():
+            raise DataError("offsets that do not rise from 0", "bounds of each journey", remedy)
+        if len(self.codes) and not 0 <= self.codes.min() <= self.codes.max() < len(self.channels):
+            raise DataError("codes of no channel", "indexes into channels", remedy)
+        names = list(self.values)
+        if names[:1] != [VALUE] or {"channel", "conversions", "share"} & set(names):
+            raise DataError(
+                f"money columns {names}", f"{VALUE!r} first, and none called channel, conversions "
+                "or share", "Rename the money column.",
+            )
 
     def _sizes(self) -> dict[str, int]:
         n, touchpoints = len(self.offsets) - 1, int(self.offsets[-1])
@@ -192,7 +207,8 @@ class Journeys:
         ----------
         touchpoints
             Frame of person, at, channel; ties in time are broken by `event_id` if it has one,
-            else by row. Rows whose `event` is "order_source" are evidence, not exposure.
+            else by row. Rows whose `event` is "order_source" are evidence, not exposure: what the
+            order of the same person and instant (and `order_id`, if stated) says of its source.
         orders
             Frame of order_id, person, at, value. An order without a person is unattributed.
         lookback
@@ -220,7 +236,9 @@ class Journeys:
             "same_visit": door.duration_ms(same_visit, "same_visit"),
         }
         money = {VALUE: value} | {name: name for name in values if name not in (value, VALUE)}
-        touch = rows_door.read_touchpoints(touchpoints, person, at, channel, columns, tz)
+        touch = rows_door.read_touchpoints(
+            touchpoints, person, at, channel, order_id, columns, tz
+        )
         order = rows_door.read_orders(orders, person, at, order_id, money, segments, tz)
         limit = rows_door.as_of_ms(as_of, tz, touch, order)
         touch_rows, order_rows = np.flatnonzero(touch.at <= limit), np.flatnonzero(order.at <= limit)
@@ -233,13 +251,14 @@ class Journeys:
             person_code[split:], order.at[order_rows],
             reuse=reuse, as_of=limit, **windows,
         )
+        zoneless = int(touch.naive[touch_rows].sum() + order.naive[order_rows].sum())
         left_out = len(touch.at) + len(order.at) - len(touch_rows) - len(order_rows)
         notes = tuple(
             note
             for note in (
-                Note(NoteKind.WITHOUT_ZONE, touch.naive + order.naive, tz),
+                Note(NoteKind.WITHOUT_ZONE, zoneless, tz),
                 Note(NoteKind.AFTER_AS_OF, left_out, _iso(limit, tz)),
-                Note(NoteKind.ORDERS_WITHOUT_PERSON, order.without_person),
+                Note(NoteKind.ORDERS_WITHOUT_PERSON, int(order.nobody[order_rows].sum())),
             )
             if note.count
         )
@@ -274,8 +293,8 @@ class Journeys:
         )
         if journeys.evidence is None:
             return journeys
-        places = {name: of_touch(column) for name, column in touch.places.items()}
-        return _with_settled_evidence(journeys, places, int(touch.evidence[touch_rows].sum()))
+        given = int(touch.evidence[touch_rows].sum())
+        return _with_settled_evidence(journeys, touch, touch_rows[made.touch], given)
 
     # ------------------------------------------------------------------ what journeys hold
 
@@ -324,7 +343,7 @@ class Journeys:
 
     def take(self, rows: Any) -> Journeys:
         """Return the chosen journeys: a slice, a mask or row numbers."""
-        rows = np.arange(len(self))[rows]
+        rows = np.atleast_1d(np.arange(len(self))[rows])
         offsets, where = sequences.take(self.offsets, rows)
         return self._with(offsets, where, rows)
 
@@ -333,6 +352,8 @@ class Journeys:
     def rolled_up(self, names: Mapping[str, str]) -> Journeys:
         """Return the same journeys at a coarser level: each named channel under its new name."""
         new = [names.get(name, name) for name in self.channels]
+        if "" in new:
+            raise DataError("an empty name", "a name for every channel", "Name the coarser level.")
         channels, recode = path_text.sorted_channels(new)
         return replace(self, channels=channels, codes=recode[self.codes])
 
@@ -372,8 +393,10 @@ class Journeys:
             if column is None:
                 return None
             if isinstance(column, np.ndarray):
-                return column[index]
-            return {name: item[index] for name, item in column.items()}
+                picked = column[index]
+                picked.flags.writeable = False
+                return picked
+            return {name: chosen(item, index) for name, item in column.items()}
 
         return Journeys(
             channels=self.channels, offsets=offsets, notes=self.notes,
@@ -450,12 +473,14 @@ class Journeys:
         names = pa.DictionaryArray.from_arrays(pa.array(self.codes), pa.array(self.channels,
                                                                               pa.string()))
         data = {"channel": per_touch(names)}
-        if self.ages is not None:
-            data["age_ms"] = per_touch(pa.array(self.ages))
-        data |= {"conversions": pa.array(self.conversions), "nulls": pa.array(self.nulls)}
-        data |= {name: pa.array(column) for name, column in self.values.items()}
-        if self.order_id is not None:
-            data["order_id"] = pa.array(self.order_id, pa.string())
+        per = {"age_ms": self.ages, "evidence": self.evidence, **self.touch}
+        data |= {n: per_touch(pa.array(c)) for n, c in per.items() if c is not None}
+        journey = {
+            "conversions": self.conversions, "nulls": self.nulls, **self.values,
+            "weight": self.weight, "block": self.block, "closed_at_ms": self.closed_at,
+            "order_id": self.order_id, "open": self.open, **self.segments,
+        }
+        data |= {n: pa.array(c, from_pandas=True) for n, c in journey.items() if c is not None}
         stream: object = pa.table(data).__arrow_c_stream__(requested_schema)
         return stream
 
@@ -485,27 +510,26 @@ class Journeys:
 
 
 def _with_settled_evidence(
-    journeys: Journeys, places: Mapping[str, NDArray[Any]], rows_given: int
+    journeys: Journeys, touch: rows_door.Touchpoints, taken: NDArray[np.int64], given: int
 ) -> Journeys:
     """Keep an order's evidence of its source only where no touchpoint already says as much.
 
-    Evidence belongs to the order of the same instant. It says nothing new if the journey holds
-    a touchpoint of the same room, video or streamer (the same channel, where none is given).
+    `taken` (T,) is each touchpoint's row in the frame, `given` how many rows were evidence.
     """
-    evidence = journeys.evidence
-    assert evidence is not None and journeys.ages is not None  # noqa: PT018, S101
-    own = evidence & (journeys.ages == 0) & (journeys.conversions[journeys.rows] > 0)
-    labels = list(places.values()) or [journeys.codes]
-    known = np.zeros(len(evidence), bool)
-    for label in labels:
-        code, _ = pd.factorize(label)
-        pair = journeys.rows * (code.max(initial=0) + 2) + code
-        known |= np.isin(pair, pair[~evidence & (code >= 0)]) & (code >= 0)
+    evidence, ages = journeys.evidence, journeys.ages
+    assert evidence is not None  # noqa: S101
+    assert ages is not None  # noqa: S101
+    own = evidence & (ages == 0) & (journeys.conversions[journeys.rows] > 0)
+    if touch.stated_order is not None and journeys.order_id is not None:
+        stated = touch.stated_order[taken]
+        own &= pd.isna(stated) | (stated == journeys.order_id[journeys.rows])
+    places = [pd.factorize(place[taken])[0].astype(np.int64) for place in touch.places.values()]
+    known = already_said(evidence, journeys.rows, journeys.codes.astype(np.int64), places)
     keep = np.flatnonzero(~evidence | (own & ~known))
     lengths = np.bincount(journeys.rows[keep], minlength=len(journeys))
     settled = journeys._with(sequences.offsets_of(lengths), keep, np.arange(len(journeys)))
     real = (settled.lengths > 0) | (settled.conversions > 0)  # evidence alone is no journey
-    unused = rows_given - int(own.sum())
+    unused = given - len(np.unique(taken[own]))
     note = (Note(NoteKind.EVIDENCE_UNUSED, unused),) if unused else ()
     return replace(settled.take(real), notes=journeys.notes + note)
 
@@ -520,7 +544,7 @@ def _frozen(column: NDArray[Any], name: str, size: int) -> NDArray[Any]:
             "from_touchpoints.", column=name,
         )
     if column.flags.writeable:
-        column = column.view() if column.base is None else column.copy()
+        column = column.copy()  # the caller keeps the original and may change it
         column.flags.writeable = False
     return column
 

@@ -36,7 +36,7 @@ def journey_graph(
         if name in channels:
             raise DataError(
                 f"a channel named {quoted(name)}", "a name that is no node of the graph",
-                "Rename that channel.",
+                f'Rename that channel, as in journeys.rolled_up({{{name!r}: "unknown"}}).',
             )
     n = len(channels)
     start, conversion, null = n, n + 1, n + 2

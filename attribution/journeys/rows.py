@@ -33,13 +33,14 @@ class Touchpoints:
 
     person: pa.Array
     at: NDArray[np.int64]
-    naive: int
+    naive: NDArray[np.bool_]
     channels: tuple[str, ...]
     code: NDArray[np.int32]
     tie: NDArray[np.int64]
     evidence: NDArray[np.bool_]
     carried: dict[str, NDArray[Any]]
     places: dict[str, NDArray[Any]]
+    stated_order: NDArray[np.object_] | None
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,20 @@ class Orders:
 
     person: pa.Array
     at: NDArray[np.int64]
-    naive: int
+    naive: NDArray[np.bool_]
     order_id: NDArray[np.object_]
-    without_person: int
+    nobody: NDArray[np.bool_]
     values: dict[str, NDArray[np.float64]]
     segments: dict[str, NDArray[Any]]
 
 
 def read_touchpoints(
-    frame: Any, person: str, at: str, channel: str, columns: Sequence[str], tz: str
+    frame: Any, person: str, at: str, channel: str, order_id: str, columns: Sequence[str], tz: str
 ) -> Touchpoints:
-    """Read and check touchpoints; the columns `event_id` and `event` are used if they exist."""
+    """Read and check touchpoints.
+
+    The columns `event_id`, `event`, those of a place and the order's id are used if they exist.
+    """
     with _found_in("touchpoints"):
         names = door.names_of(frame)
         times = door.instants(frame, at, tz)
@@ -66,16 +70,20 @@ def read_touchpoints(
         count = len(code)
         tie, evidence = np.arange(count, dtype=np.int64), np.zeros(count, bool)
         if "event_id" in names:
-            rank = pc.rank(door.identifiers(frame, "event_id"), tiebreaker="dense")
-            tie = rank.to_numpy().astype(np.int64)
+            ids = door.arrow(frame, "event_id")
+            if not pa.types.is_integer(ids.type):  # 9 comes before 10
+                ids = door.identifiers(frame, "event_id")
+            tie = pc.rank(ids, tiebreaker="dense").to_numpy().astype(np.int64)
         if "event" in names:
             stated = pc.fill_null(door.text(frame, "event"), "")
             evidence = pc.equal(stated, ORDER_SOURCE).to_numpy(zero_copy_only=False)
         return Touchpoints(
-            _known_people(frame, person), times.ms, times.without_zone, channels, code, tie,
+            _known_people(frame, person), times.ms, times.naive, channels, code, tie,
             evidence,
             carried={name: door.plain(frame, name) for name in columns},
             places={name: door.plain(frame, name) for name in _SAME_PLACE if name in names},
+            stated_order=np.asarray(door.identifiers(frame, order_id).to_pandas(), dtype=object)
+            if evidence.any() and order_id in names else None,
         )
 
 
@@ -124,8 +132,9 @@ def read_orders(
                                           pa.scalar("", pa.large_string()))
         times = door.instants(frame, at, tz)
         return Orders(
-            pc.coalesce(people, own), times.ms, times.without_zone,
-            np.asarray(ids.to_pandas(), dtype=object), people.null_count,
+            pc.coalesce(people, own), times.ms, times.naive,
+            np.asarray(ids.to_pandas(), dtype=object),
+            people.is_null().to_numpy(zero_copy_only=False),
             values={name: door.amounts(frame, column) for name, column in values.items()},
             segments={name: door.plain(frame, name).astype(object) for name in segments},
         )

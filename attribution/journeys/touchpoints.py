@@ -14,11 +14,13 @@ import numpy as np
 from attribution.numerics.sequences import expand, offsets_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
 
-__all__ = ["Assembly", "assemble"]
+__all__ = ["Assembly", "already_said", "assemble"]
 
 
 class Assembly(NamedTuple):
@@ -119,6 +121,24 @@ def assemble(
         closed_at=closed_at,
         open=np.concatenate([np.zeros(len(order_at), bool), expires > as_of]),
     )
+
+
+def already_said(
+    evidence: NDArray[np.bool_], rows: Ints, codes: Ints, places: Sequence[Ints]
+) -> NDArray[np.bool_]:
+    """Mark evidence of a source that another touchpoint of the same journey stands for.
+
+    It is the same source if they share a place (room, video, streamer; codes, -1 if unknown), or,
+    where the evidence names no place, the channel.
+    """
+    known, nowhere = np.zeros(len(rows), bool), np.ones(len(rows), bool)
+    for place in places:
+        named = place >= 0
+        pair = rows * (place.max(initial=0) + 1) + place
+        known |= named & np.isin(pair, pair[named & ~evidence])
+        nowhere &= ~named
+    pair = rows * (codes.max(initial=0) + 1) + codes
+    return np.asarray(evidence & (known | (nowhere & np.isin(pair, pair[~evidence]))))
 
 
 def _timeline(

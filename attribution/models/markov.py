@@ -83,7 +83,8 @@ class Markov:
                   np.repeat(count, steps, axis=0)),
             _Runs(seen.offsets[1:] - state, state, np.column_stack([null, measured])),
         )
-        columns = ("start", "step", "null", *seen.measures)
+        # The order is part of a column's name: tallies of different orders do not add.
+        columns = ("start", f"step{self.order}", "null", *seen.measures)
         return _tally_runs(seen, runs, columns, width)
 
     def credit(self, tally: Tally) -> Credit:
@@ -216,7 +217,7 @@ def _states(tally: Tally, order: int) -> _States:
         len(tally.channels), state_offsets, codes[where],
         sums[:, place["start"]], sums[:, place["null"]],
         sums[:, [place[name] for name in tally.measures]],
-        source, target, tally.column("step")[is_step],
+        source, target, tally.column(f"step{order}")[is_step],
     )
 
 

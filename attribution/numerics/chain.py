@@ -46,14 +46,34 @@ def losses_by_state(q: csr_array, visits: Floats, reward: Floats) -> Floats:
 
 def _returns_and_worth(q: csr_array, visits: Floats, reward: Floats) -> tuple[Floats, Floats]:
     """Return diag((I - q)^-1), (m,), and (I - q)^-1 reward, (m, r)."""
-    if q.shape[0] > _DENSE:
-        found = _by_hubs(q, visits, reward)
+    if q.shape[0] > _DENSE and _has_hubs(visits):
+        found = _without_repeats(q, visits, reward)
         if found is not None:
             return found
     from scipy.linalg import inv
 
     fundamental = inv(np.eye(q.shape[0]) - q.toarray(), overwrite_a=True, check_finite=False)
     return fundamental.diagonal().copy(), fundamental @ reward
+
+
+def _has_hubs(visits: Floats) -> bool:
+    """Whether few states hold most visits; eliminating them costs more than it saves if not."""
+    busiest = np.partition(visits, -_HUBS)[-_HUBS:]
+    return bool(busiest.sum() > visits.sum() / 2)
+
+
+def _without_repeats(
+    q: csr_array, visits: Floats, reward: Floats
+) -> tuple[Floats, Floats] | None:
+    """Take steps from a state to itself out first: I - q = (I - d)(I - (I - d)^-1 (q - d))."""
+    from scipy.sparse import diags_array
+
+    stay = q.diagonal()
+    leave = 1.0 / (1.0 - stay)
+    moves = (diags_array(leave) @ (q - diags_array(stay))).tocsr()
+    moves.eliminate_zeros()
+    found = _by_hubs(moves, visits, reward * leave[:, None])
+    return None if found is None else (found[0] * leave, found[1])
 
 
 def _by_hubs(q: csr_array, visits: Floats, reward: Floats) -> tuple[Floats, Floats] | None:

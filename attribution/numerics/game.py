@@ -109,9 +109,9 @@ def shapley_sampled(
     rng = np.random.default_rng(seed)
     measures = gained.shape[1]
     pairs = max(2, permutations // 2)
-    total, squares = np.zeros((players, measures)), np.zeros((players, measures))
+    mean, spread = np.zeros((players, measures)), np.zeros((players, measures))
     starts = offsets[:-1]
-    for _ in range(pairs):
+    for drawn in range(1, pairs + 1):
         order = rng.permutation(players)
         pair = np.zeros((players, measures))
         for arrival in (order, order[::-1]):
@@ -125,11 +125,11 @@ def shapley_sampled(
                 )
                 worth = np.divide(got, inside, out=np.zeros(players), where=inside > 0)
                 pair[arrival, measure] += np.diff(worth, prepend=0.0) / 2
-        total += pair
-        squares += pair**2
-    mean = total / pairs
-    variance = np.maximum(squares / pairs - mean**2, 0.0) * pairs / (pairs - 1)
-    return Sampled(mean, np.sqrt(variance / pairs))
+        # Welford 1962: the spread about a running mean does not cancel.
+        apart = pair - mean
+        mean += apart / drawn
+        spread += apart * (pair - mean)
+    return Sampled(mean, np.sqrt(spread / (pairs - 1) / pairs))
 
 
 def coalition_amounts(

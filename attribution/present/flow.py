@@ -53,7 +53,9 @@ class Flow:
 
 def flow_of(journeys: Journeys, others: str) -> Flow:
     """Roll the journeys up to the most visited channels and lay the graph out."""
-    seen = journeys.observed
+    # A channel may be called like a node of the graph; here it is quoted.
+    quoted = {name: f"“{name}”" for name in (START, CONVERSION, NULL)}
+    seen = journeys.observed.rolled_up(quoted)
     weight = (seen.amounts()[:, 0] + seen.weighted_nulls())[seen.rows]
     visits = np.bincount(seen.codes, weights=weight, minlength=len(seen.channels))
     order = np.argsort(-visits, kind="stable")

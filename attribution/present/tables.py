@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["FACTS", "guarded", "save_facts", "save_tables"]
 
 FACTS = "facts.json"
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 
 
 def save_tables(comparison: Comparison, folder: Path) -> None:

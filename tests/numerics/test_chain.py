@@ -101,13 +101,14 @@ class TestByState:
 
     def test_reward_in_a_tiny_unit_where_nothing_leads_back(self, route):
         # From the two most visited states one only leaves: the rewards alone say when to stop.
-        q = np.zeros((8, 8))
-        q[:2, 2:] = 1 / 6
-        q[2:, 2:] = 0.15
-        start = np.array([0.45, 0.45, *[0.1 / 6] * 6])
-        reward = np.array([[0.0], [0.0], *[[0.1]] * 6])
+        q = np.zeros((22, 22))
+        q[:2, 2:] = 1 / 20
+        q[2:, 2:] = 1 / 40
+        start = np.array([0.45, 0.45, *[0.1 / 20] * 20])
+        assert visits(q, start)[2:].max() < 0.45
+        reward = np.array([[0.0], [0.0], *[[0.5]] * 20])
         one, tiny = by_state(q, start, reward), by_state(q, start, reward * 1e-12)
-        expected = losses(q, start, reward, np.eye(8, dtype=bool))
+        expected = losses(q, start, reward, np.eye(22, dtype=bool))
         assert one == pytest.approx(expected, rel=1e-10)
         assert tiny * 1e12 == pytest.approx(expected, rel=1e-10)
 
