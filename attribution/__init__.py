@@ -1,7 +1,7 @@
 """Which streamer, live session, short video, ad or group brought each order.
 
-    journeys = attribution.read_paths("paths.csv")
-    attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
+journeys = attribution.read_paths("paths.csv")
+attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
 """
 
 from attribution.credit import Credit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +22,22 @@ _DONE, _FAILED, _WRONG_USE = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Return 0 if done, 1 if it failed, 2 for wrong use or configuration."""
     chosen = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupted)  # a scheduler's stop leaves nothing behind, too
     try:
         return int(chosen.run(chosen))
     except ConfigError as error:
         print(f"attribution: {error}", file=sys.stderr)  # noqa: T201
         return _WRONG_USE
+    except KeyboardInterrupt:
+        print("attribution: interrupted; nothing was published.", file=sys.stderr)  # noqa: T201
+        return _FAILED
     except AttributionError as error:
         print(f"attribution: {error}", file=sys.stderr)  # noqa: T201
         return _FAILED
+
+
+def _interrupted(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,19 +48,36 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"attribution {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     report = verbs.add_parser(
-        "report", help="run a report's notebook and publish it",
+        "report",
+        help="run a report's notebook and publish it",
         description="Run a report's notebook with your settings and publish it as one HTML page "
         "with its credit tables and a manifest. Without --set it runs on the sample data.",
     )
     report.add_argument("name", nargs="?", help="the report; leave it out to list them")
-    report.add_argument("--set", dest="settings", action="append", default=[],
-                        metavar="NAME=VALUE", help="a parameter of the notebook; repeatable")
-    report.add_argument("--parameters", action="store_true",
-                        help="show the notebook's parameters and stop")
-    report.add_argument("--out", type=Path, metavar="DIR",
-                        help="where to publish, from the workspace on (default: reports/runs/NAME-TIME)")
-    report.add_argument("--workspace", type=Path, default=Path(), metavar="DIR",
-                        help="folder that relative paths start from (default: here)")
+    report.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the notebook; repeatable",
+    )
+    report.add_argument(
+        "--parameters", action="store_true", help="show the notebook's parameters and stop"
+    )
+    report.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to publish, from the workspace on (default: reports/runs/NAME-TIME)",
+    )
+    report.add_argument(
+        "--workspace",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="folder that relative paths start from (default: here)",
+    )
     report.add_argument("--quiet", action="store_true", help="show no progress")
     report.set_defaults(run=_report)
     return parser
@@ -70,7 +96,10 @@ def _report(chosen: argparse.Namespace) -> int:
             _say(f"{p.name:<16} {kind:<12} {p.default!r:<28} {p.help}")
         return _DONE
     done = publish.publish(
-        chosen.name, chosen.settings, workspace=chosen.workspace, out=chosen.out,
+        chosen.name,
+        chosen.settings,
+        workspace=chosen.workspace,
+        out=chosen.out,
         progress=not chosen.quiet,
     )
     _say(f"Report: {done.page}\nTables and manifest: {done.folder}")

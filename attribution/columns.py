@@ -21,15 +21,32 @@ from attribution.errors import ConfigError, DataError, quoted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Instants", "amounts", "arrow", "codes", "counts", "duration_ms", "identifiers",
-           "instants", "names_of", "plain", "text"]
+__all__ = [
+    "Instants",
+    "amounts",
+    "arrow",
+    "codes",
+    "counts",
+    "duration_ms",
+    "held",
+    "identifiers",
+    "instants",
+    "names_of",
+    "plain",
+    "text",
+]
 
 # A zone stands after the clock: what looks like one at the end of a date is its day.
 _ZONED = r"(:\d{2}|T\d{2}|T\d{4}|T\d{6})([.,]\d+)?\s*(Z|z|[+-]\d{2}(:?\d{2})?)\s*$"
+_DATED = r"\s*\d{4}([-/]\d{1,2}[-/]\d{1,2}|\d{4})(\D|$)"
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01
 _LATEST_MS = 4_102_444_800_000  # 2100-01-01
-_EPOCH_UNITS = ((1, 1000.0, "seconds"), (1_000, 1.0, "milliseconds"),
-                (1_000_000, 1e-3, "microseconds"), (1_000_000_000, 1e-6, "nanoseconds"))
+_EPOCH_UNITS = (
+    (1, 1000.0, "seconds"),
+    (1_000, 1.0, "milliseconds"),
+    (1_000_000, 1e-3, "microseconds"),
+    (1_000_000_000, 1e-6, "nanoseconds"),
+)
 
 
 class Instants(NamedTuple):
@@ -49,6 +66,16 @@ def names_of(frame: Any) -> list[str]:
     if isinstance(frame, pd.DataFrame):
         return [str(name) for name in frame.columns]
     return list(_schema(frame).names)
+
+
+def held(frame: Any) -> Any:
+    """Return a frame that can be read more than once: a stream is taken into memory."""
+    return frame if isinstance(frame, pd.DataFrame) else _table(frame)
+
+
+def is_empty(frame: Any) -> bool:
+    """Whether a frame has no row."""
+    return (len(frame) if isinstance(frame, pd.DataFrame) else _table(frame).num_rows) == 0
 
 
 def arrow(frame: Any, column: str) -> pa.Array:
@@ -104,12 +131,13 @@ def identifiers(frame: Any, column: str) -> pa.StringArray:
         )
     if not (_is_text(array.type) or pa.types.is_integer(array.type)):
         raise DataError(
-            f"{array.type} values", "ids as text or whole numbers",
-            "Name the column that holds the id.", column=column,
+            f"{array.type} values",
+            "ids as text or whole numbers",
+            "Name the column that holds the id.",
+            column=column,
         )
-    ids = array.cast(pa.large_string())
-    blank = pc.equal(pc.utf8_trim_whitespace(ids), "")
-    return pc.if_else(blank, pa.scalar(None, ids.type), ids)
+    ids = pc.utf8_trim_whitespace(array.cast(pa.large_string()))
+    return pc.if_else(pc.equal(ids, ""), pa.scalar(None, ids.type), ids)
 
 
 def counts(frame: Any, column: str) -> NDArray[Any]:
@@ -118,9 +146,11 @@ def counts(frame: Any, column: str) -> NDArray[Any]:
     bad = np.flatnonzero(numbers < 0)
     if len(bad):
         raise DataError(
-            f"{numbers[bad[0]]:g}", "a count of 0 or more",
+            f"{numbers[bad[0]]:g}",
+            "a count of 0 or more",
             "Correct the row; returned orders belong in a value column, not in a count.",
-            row=int(bad[0]) + 1, column=column,
+            row=int(bad[0]) + 1,
+            column=column,
         )
     if (numbers < 2.0**53).all() and (numbers == np.floor(numbers)).all():
         return numbers.astype(np.int64)
@@ -133,12 +163,12 @@ def amounts(frame: Any, column: str) -> NDArray[np.float64]:
     kind = array.type
     if _is_text(kind) or pa.types.is_null(kind):
         array = _numbers_from_text(array, column)
-    elif not (
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    ):
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         raise DataError(
-            f"{kind} values such as {quoted(_first(array))}", "numbers",
-            "Name a numeric column.", column=column,
+            f"{kind} values such as {quoted(_first(array))}",
+            "numbers",
+            "Name a numeric column.",
+            column=column,
         )
     values = _floats(array)
     bad = np.flatnonzero(~np.isfinite(values))
@@ -148,7 +178,8 @@ def amounts(frame: Any, column: str) -> NDArray[np.float64]:
             "an empty cell or NaN" if np.isnan(values[row]) else f"{values[row]}",
             "a finite number",
             "Fill the cell (0 if there were none) or remove the row.",
-            row=row + 1, column=column,
+            row=row + 1,
+            column=column,
         )
     return values
 
@@ -163,8 +194,11 @@ def instants(frame: Any, column: str, tz: str) -> Instants:
     zone = _zone(tz)
     if array.null_count:
         raise DataError(
-            "an empty cell", "a time", "Fill in the time or remove the row.",
-            row=_first_null(array) + 1, column=column,
+            "an empty cell",
+            "a time",
+            "Fill in the time or remove the row.",
+            row=_first_null(array) + 1,
+            column=column,
         )
     if len(array) == 0:
         return Instants(np.zeros(0, np.int64), np.zeros(0, bool))
@@ -173,8 +207,9 @@ def instants(frame: Any, column: str, tz: str) -> Instants:
     elif _is_text(array.type):
         ms, naive = _from_text(array, column, zone)
     elif pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
-        times = pd.Series(array.cast(pa.timestamp("ms", getattr(array.type, "tz", None)),
-                                     safe=False).to_pandas())
+        times = pd.Series(
+            array.cast(pa.timestamp("ms", getattr(array.type, "tz", None)), safe=False).to_pandas()
+        )
         ms, naive = _from_times(times, zone)
     else:
         raise DataError(
@@ -184,22 +219,24 @@ def instants(frame: Any, column: str, tz: str) -> Instants:
     if len(outside):
         row = int(outside[0])
         raise DataError(
-            f"{quoted(array[row].as_py())}", "a time between the years 2000 and 2100",
+            f"{quoted(array[row].as_py())}",
+            "a time between the years 2000 and 2100",
             "Correct the time; for epoch numbers, check that every row uses one unit.",
-            row=row + 1, column=column,
+            row=row + 1,
+            column=column,
         )
     return Instants(ms, naive)
 
 
-def codes(
-    array: pa.Array, column: str, *, role: str
-) -> tuple[NDArray[np.int64], list[str]]:
+def codes(array: pa.Array, column: str, *, role: str) -> tuple[NDArray[np.int64], list[str]]:
     """Return codes (n,) and names of a text column with no empty cell."""
     if array.null_count:
         raise DataError(
-            "an empty cell", f"the {role}",
+            "an empty cell",
+            f"the {role}",
             f"Fill in the {role} or remove the row.",
-            row=_first_null(array) + 1, column=column,
+            row=_first_null(array) + 1,
+            column=column,
         )
     encoded = array.dictionary_encode()
     return (
@@ -233,7 +270,7 @@ def duration_ms(value: str | pd.Timedelta, name: str, *, least: int = 0) -> int:
 def _zone(tz: str) -> ZoneInfo:
     try:
         return ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigError(
             f"tz={quoted(tz)} is no known time zone. Write a name such as 'Asia/Shanghai'."
         ) from error
@@ -252,7 +289,8 @@ def _from_epoch(array: pa.Array, column: str) -> NDArray[np.int64]:
             # No number can be far out of range and in range once it is whole.
             return np.clip(np.round(numbers * to_ms), 0, 2.0**62).astype(np.int64)
     raise DataError(
-        f"numbers around {middle:g}", "times, or epoch seconds or milliseconds",
+        f"numbers around {middle:g}",
+        "times, or epoch seconds or milliseconds",
         "Name the time column, or convert it to ISO text such as 2026-11-22T20:00:00+08:00.",
         column=column,
     )
@@ -273,12 +311,15 @@ def _from_text(
             continue
         part = series[chosen]
         times = pd.to_datetime(part, utc=utc, format="ISO8601", errors="coerce")
+        times = times.where(part.str.match(_DATED))  # never "now", never half a date
         if times.isna().any():
             row = int(times.index[times.isna()][0])
             raise DataError(
-                quoted(array[row].as_py()), "a time in ISO form, such as 2026-11-22 20:00:00",
+                quoted(array[row].as_py()),
+                "a time in ISO form, such as 2026-11-22 20:00:00",
                 "Write the time as year-month-day hour:minute:second.",
-                row=row + 1, column=column,
+                row=row + 1,
+                column=column,
             )
         out[chosen] = _from_times(times.reset_index(drop=True), zone)[0]
     return out, ~has_zone
@@ -305,9 +346,11 @@ def _numbers_from_text(array: pa.Array, column: str) -> pa.Array:
     if len(bad):
         row = int(bad[0])
         raise DataError(
-            quoted(array[row].as_py()), "a number",
+            quoted(array[row].as_py()),
+            "a number",
             "Write digits only, without currency signs, units or thousands separators.",
-            row=row + 1, column=column,
+            row=row + 1,
+            column=column,
         )
     return pa.array(numbers.astype("float64"), from_pandas=True)
 
@@ -315,8 +358,10 @@ def _numbers_from_text(array: pa.Array, column: str) -> pa.Array:
 def _no_column(column: str, names: list[str]) -> DataError:
     if column in names:
         return DataError(
-            f"{names.count(column)} columns of that name", "one",
-            "Rename or remove the others.", column=column,
+            f"{names.count(column)} columns of that name",
+            "one",
+            "Rename or remove the others.",
+            column=column,
         )
     near = get_close_matches(column, names, n=1, cutoff=0.5)
     return DataError(

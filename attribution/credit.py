@@ -66,12 +66,15 @@ class Credit:
         columns, and `<measure>_se` where the credit is a sampled estimate.
         """
         zero = np.zeros(len(self.measures))
-        extra = [(ORGANIC, self.organic if self.organic is not None else zero),
-                 (UNATTRIBUTED, self.unattributed)]
+        extra = [
+            (ORGANIC, self.organic if self.organic is not None else zero),
+            (UNATTRIBUTED, self.unattributed),
+        ]
         extra = [(name, row) for name, row in extra if row.any()]
         table = np.vstack([self.amounts.reshape(-1, len(zero)), *(row for _, row in extra)])
         frame = pd.DataFrame(table, columns=list(self.measures))
-        frame.insert(0, "channel", [*self.channels, *(name for name, _ in extra)])
+        names = [*self.channels, *(name for name, _ in extra)]
+        frame.insert(0, "channel", pd.Series(names, dtype="str"))
         total = frame["conversions"].sum()
         share = frame["conversions"] / total if total else frame["conversions"] * 0.0
         frame.insert(2 + self.measures.index(VALUE), "share", share)

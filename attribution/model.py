@@ -103,8 +103,10 @@ def check_model(
         Naming every axiom that fails and by how much.
     """
     data = example_journeys(seed) if journeys is None else journeys
-    found = pd.DataFrame(_differences(model, data, set(named), np.random.default_rng(seed)),
-                         columns=["axiom", "difference"])
+    found = pd.DataFrame(
+        _differences(model, data, set(named), np.random.default_rng(seed)),
+        columns=["axiom", "difference"],
+    )
     broken = found[~(found["difference"] <= tolerance)]
     if len(broken):
         lines = "; ".join(f"{a} (off by {d:.3g})" for a, d in broken.itertuples(index=False))
@@ -144,9 +146,12 @@ def _differences(
     silent = "~silent~"
     wider = replace(journeys, channels=(*journeys.channels, silent))
     with_silent = _table(attribute(wider, model))
-    yield "silent channel", max(
-        float(np.abs(with_silent.loc[silent].to_numpy()).max()),
-        _gap(with_silent.drop(index=silent), reference, scale),
+    yield (
+        "silent channel",
+        max(
+            float(np.abs(with_silent.loc[silent].to_numpy()).max()),
+            _gap(with_silent.drop(index=silent), reference, scale),
+        ),
     )
     yield "conservation", float((np.abs(reference.sum().to_numpy() - totals) / scale).max())
 

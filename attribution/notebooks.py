@@ -117,8 +117,15 @@ def _declared(source: str, name: str) -> list[Parameter]:
             kind, choices = "choice", tuple(ast.literal_eval(node.annotation.slice))  # type: ignore[attr-defined]
         if kind not in ("str", "int", "float", "bool", "list[str]", "choice"):
             raise ConfigError(f"{name}: parameter {node.target.id} has the unknown type {kind}.")
-        found.append(Parameter(node.target.id, kind, ast.literal_eval(node.value),
-                               comment.strip().lstrip("#").strip(), choices))
+        found.append(
+            Parameter(
+                node.target.id,
+                kind,
+                ast.literal_eval(node.value),
+                comment.strip().lstrip("#").strip(),
+                choices,
+            )
+        )
     return found
 
 

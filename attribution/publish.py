@@ -32,7 +32,7 @@ __all__ = ["Published", "find_notebook", "publish", "report_names"]
 _PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "networkx", "papermill", "nbconvert")
 MANIFEST = "manifest.json"
 _ANALYST = "analyst"  # tag of cells whose output is for the notebook's reader only
-_LONGEST_SOCKET_FOLDER = 48
+_LONGEST_SOCKET_FOLDER = 80
 _SHELL = Markup(
     '<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -69,7 +69,11 @@ def find_notebook(name: str, workspace: Path) -> Path:
 
 
 def publish(
-    name: str, settings: Sequence[str], *, workspace: Path, out: Path | None = None,
+    name: str,
+    settings: Sequence[str],
+    *,
+    workspace: Path,
+    out: Path | None = None,
     progress: bool = True,
 ) -> Published:
     """Execute a report's notebook with these settings and publish the result.
@@ -98,6 +102,8 @@ def publish(
     notebook = find_notebook(name, workspace)
     declared = parameters_of(notebook)
     given = values_for(declared, settings)
+    if "out" in given:
+        raise ConfigError("--set out=...: name the folder with --out instead.")
     started = datetime.now(UTC)
     folder = workspace / (out or Path("reports", "runs", f"{name}-{started:%Y%m%d-%H%M%S}"))
     staging = _staging_beside(folder, name)
@@ -110,9 +116,11 @@ def publish(
         page = staging / f"{name}.html"
         page.write_text(_exported(executed, values), encoding="utf-8")
         manifest = _manifest(name, values, staging, workspace, started) | {
-            "seconds": {"notebook": round(run_seconds, 3),
-                        "export": round(time.perf_counter() - clock - run_seconds, 3),
-                        "cells": _cell_seconds(executed)}
+            "seconds": {
+                "notebook": round(run_seconds, 3),
+                "export": round(time.perf_counter() - clock - run_seconds, 3),
+                "cells": _cell_seconds(executed),
+            }
         }
         (staging / FACTS).unlink(missing_ok=True)
         manifest["files"] = sorted([*(path.name for path in staging.iterdir()), MANIFEST])
@@ -147,11 +155,18 @@ def _execute(
     # Parameters were checked above, against types papermill does not know and warns of.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     target = staging / notebook.name
+    values = values | {"out": str(staging.resolve())}
     try:
-        return papermill.execute_notebook(
-            notebook, target, parameters=values | {"out": str(staging.resolve())},
-            cwd=workspace, progress_bar=progress, kernel_name="python3", config=_kernel_config(),
-        )
+        with tempfile.TemporaryDirectory(prefix="attribution-") as sockets:
+            return papermill.execute_notebook(
+                notebook,
+                target,
+                parameters=values,
+                cwd=workspace,
+                progress_bar=progress,
+                kernel_name="python3",
+                config=_kernel_config(sockets),
+            )
     except papermill.PapermillExecutionError as error:
         lines = [line for line in str(error.source).splitlines() if line.strip()]
         first = lines[0].strip() if lines else ""
@@ -159,7 +174,7 @@ def _execute(
         place = f"{notebook.name}, code cell {error.exec_count - 1} ({first})"
         kind = ConfigError if error.ename == ConfigError.__name__ else ReportError
         raise kind(f"{place}: {error.ename}: {error.evalue}\nNothing was published.") from None
-    except DeadKernelError as error:
+    except (DeadKernelError, RuntimeError) as error:  # died, or never answered
         raise ReportError(
             f"{notebook.name}: its kernel died ({error}). Most often the memory did not suffice: "
             "close other programs, or report on less data.\nNothing was published."
@@ -178,11 +193,16 @@ def _forget_staging(executed: Any, staging: Path, folder: Path) -> None:
     target.write_text(nbformat.writes(executed), encoding="utf-8")  # type: ignore[no-untyped-call]
 
 
-def _kernel_config() -> Any:
-    """Talk to the kernel through files only this user can open, where the system has them."""
+def _kernel_config(folder: str) -> Any:
+    """Talk to the kernel through files only this user can open, where the system has them.
+
+    Each run has a folder of its own for them, and their names must stay under a hundred letters.
+    """
     from traitlets.config import Config
 
-    return Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
+    files_work = os.name == "posix" and len(folder) <= _LONGEST_SOCKET_FOLDER
+    own = {"transport": "ipc", "ip": str(Path(folder, "kernel"))}
+    return Config({"KernelManager": own} if files_work else {})
 
 
 def _exported(executed: Any, values: dict[str, Any]) -> str:
@@ -191,16 +211,26 @@ def _exported(executed: Any, values: dict[str, Any]) -> str:
 
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         config=Config({"TagRemovePreprocessor": {"remove_all_outputs_tags": {_ANALYST}}}),
-        template_name="basic", exclude_input=True, exclude_markdown=True,
-        exclude_input_prompt=True, exclude_output_prompt=True,
-        embed_images=True, mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="",
+        template_name="basic",
+        exclude_input=True,
+        exclude_markdown=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        embed_images=True,
+        mathjax_url="",
+        require_js_url="",
+        jquery_url="",
+        mermaid_js_url="",
     )
     body, _ = exporter.from_notebook_node(executed)
     title = " · ".join(str(values[key]) for key in ("title",) if values.get(key))
-    return str(_SHELL.format(
-        language=values.get("language", "en"), title=title or "attribution",
-        body=Markup(body),  # noqa: S704 - made by the notebook, whose parts are escaped there
-    ))
+    return str(
+        _SHELL.format(
+            language=values.get("language", "en"),
+            title=title or "attribution",
+            body=Markup(body),  # noqa: S704 - made by the notebook, whose parts are escaped there
+        )
+    )
 
 
 def _manifest(

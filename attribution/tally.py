@@ -57,8 +57,14 @@ class Tally:
             object.__setattr__(self, name, view)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Tally, (self.channels, self.columns, self.measures, self.offsets, self.codes,
-                       self.sums)
+        return Tally, (
+            self.channels,
+            self.columns,
+            self.measures,
+            self.offsets,
+            self.codes,
+            self.sums,
+        )
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -72,7 +78,9 @@ class Tally:
         channels = tuple(sorted({*self.channels, *other.channels}))
         parts = [part._recoded(channels) for part in (self, other)]
         return tally_rows(
-            channels, self.columns, self.measures,
+            channels,
+            self.columns,
+            self.measures,
             sequences.offsets_of(np.concatenate([np.diff(self.offsets), np.diff(other.offsets)])),
             np.concatenate(parts),
             np.concatenate([self.sums, other.sums]),
@@ -82,8 +90,9 @@ class Tally:
         sums = self.sums * factor
         kept = (sums != 0).any(axis=1)
         offsets, where = sequences.take(self.offsets, np.flatnonzero(kept))
-        return Tally(self.channels, self.columns, self.measures, offsets, self.codes[where],
-                     sums[kept])
+        return Tally(
+            self.channels, self.columns, self.measures, offsets, self.codes[where], sums[kept]
+        )
 
     __rmul__ = __mul__
 
@@ -144,8 +153,11 @@ class Tally:
             tuple(self.channels[code] for code in self.codes[a:b])
             for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)
         ]
-        return pd.DataFrame(self.sums, index=pd.Index(keys, name="key", tupleize_cols=False),
-                            columns=list(self.columns))
+        return pd.DataFrame(
+            self.sums,
+            index=pd.Index(keys, name="key", tupleize_cols=False),
+            columns=list(self.columns),
+        )
 
     def _recoded(self, channels: tuple[str, ...]) -> NDArray[np.int32]:
         place = {name: code for code, name in enumerate(channels)}
@@ -172,8 +184,9 @@ def tally_rows(
         sums[(np.abs(sums) <= _ROUNDING * size) & (sums != np.rint(sums))] = 0.0
     kept = (sums != 0).any(axis=1)
     key_offsets, where = sequences.take(offsets, first[kept])
-    return Tally(channels, columns, measures, key_offsets, codes[where].astype(np.int32),
-                 sums[kept])
+    return Tally(
+        channels, columns, measures, key_offsets, codes[where].astype(np.int32), sums[kept]
+    )
 
 
 def tally_weights(journeys: Journeys, weights: NDArray[np.float64]) -> Tally:
@@ -198,6 +211,10 @@ def tally_weights(journeys: Journeys, weights: NDArray[np.float64]) -> Tally:
     # Keys must stand in one canonical order, so the n + 1 rows pass through the same door.
     lengths = (kept < n).astype(np.int64)
     return tally_rows(
-        journeys.channels, journeys.measures, journeys.measures,
-        sequences.offsets_of(lengths), kept[kept < n], credited[kept],
+        journeys.channels,
+        journeys.measures,
+        journeys.measures,
+        sequences.offsets_of(lengths),
+        kept[kept < n],
+        credited[kept],
     )

@@ -14,7 +14,12 @@ from attribution.cli import main
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "attribution", *arguments],
-        cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False, timeout=120,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
     )
 
 
@@ -47,8 +52,11 @@ def test_a_failing_report_exits_1_and_names_the_cause(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_use_exits_2(
-    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    arguments: list[str],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2

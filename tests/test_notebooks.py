@@ -10,7 +10,7 @@ import pytest
 from attribution import ConfigError, shipped
 from attribution.notebooks import Parameter, parameters_of, values_for
 
-SOURCE = '''from typing import Literal
+SOURCE = """from typing import Literal
 
 input: str = ""  # a file
 models: list[str] = []  # such as Linear
@@ -18,7 +18,7 @@ share: float = 0.5  # a share
 rounds: int = 3  # how many
 fast: bool = False  # quick
 language: Literal["en", "zh"] = "en"  # of the page
-'''
+"""
 
 
 def notebook(folder: Path, *sources: str) -> Path:
@@ -39,10 +39,20 @@ def test_names_types_defaults_and_help_are_read_from_the_cell(tmp_path: Path) ->
 
 
 def test_values_take_the_declared_types(tmp_path: Path) -> None:
-    settings = ["input=a=b.csv", "share=0.25", "rounds=7", "fast=yes", "language=zh",
-                "models=Linear, Markov(order=2, nulls=False),x.toml"]
+    settings = [
+        "input=a=b.csv",
+        "share=0.25",
+        "rounds=7",
+        "fast=yes",
+        "language=zh",
+        "models=Linear, Markov(order=2, nulls=False),x.toml",
+    ]
     assert values_for(parameters_of(notebook(tmp_path, SOURCE)), settings) == {
-        "input": "a=b.csv", "share": 0.25, "rounds": 7, "fast": True, "language": "zh",
+        "input": "a=b.csv",
+        "share": 0.25,
+        "rounds": 7,
+        "fast": True,
+        "language": "zh",
         "models": ["Linear", "Markov(order=2, nulls=False)", "x.toml"],
     }
 
@@ -82,8 +92,11 @@ def test_a_setting_given_twice_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "says"),
-    [("x: int = = 3", "line 1: invalid syntax"), ("a: int = 1\nx = 3", "line 2: 'x = 3' names no"),
-     ("x: dict = {}", "unknown type dict")],
+    [
+        ("x: int = = 3", "line 1: invalid syntax"),
+        ("a: int = 1\nx = 3", "line 2: 'x = 3' names no"),
+        ("x: dict = {}", "unknown type dict"),
+    ],
 )
 def test_a_parameters_cell_that_declares_nothing_says_why(
     tmp_path: Path, source: str, says: str

@@ -16,8 +16,13 @@ from attribution import ConfigError, ReportError, shipped
 from attribution.publish import Published, find_notebook, publish, report_names
 
 FILES = {
-    "credit.csv", "credit.parquet", "manifest.json", "model_comparison.html",
-    "model_comparison.ipynb", "removal_effects.csv", "removal_effects.parquet",
+    "credit.csv",
+    "credit.parquet",
+    "manifest.json",
+    "model_comparison.html",
+    "model_comparison.ipynb",
+    "removal_effects.csv",
+    "removal_effects.parquet",
 }
 HOSTILE = ["=cmd()' /C calc'!A0", "<script>alert(1)</script>", '"quoted"', "直播🔴", "@sum", "-x"]
 
@@ -29,11 +34,14 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Published:
 
 
 def paths_file(folder: Path, channels: list[str]) -> Path:
-    rows = [(f"{a} | {b}", i + 1, (i + 1) * 10.5, 2 * i)
-            for i, (a, b) in enumerate(zip(channels, channels[1:] + channels[:1], strict=True))]
+    rows = [
+        (f"{a} | {b}", i + 1, (i + 1) * 10.5, 2 * i)
+        for i, (a, b) in enumerate(zip(channels, channels[1:] + channels[:1], strict=True))
+    ]
     file = folder / "paths.csv"
-    pd.DataFrame(rows, columns=["path", "total_conversions", "total_conversion_value",
-                                "total_null"]).to_csv(file, index=False)
+    pd.DataFrame(
+        rows, columns=["path", "total_conversions", "total_conversion_value", "total_null"]
+    ).to_csv(file, index=False)
     return file
 
 
@@ -55,7 +63,8 @@ def test_the_manifest_tells_how_to_repeat_the_run(sample: Published) -> None:
     manifest = json.loads((sample.folder / "manifest.json").read_text(encoding="utf-8"))
     touchpoints = shipped("data", "sample", "touchpoints.csv").read_bytes()
     assert manifest["inputs"][0] == {
-        "file": "touchpoints.csv", "bytes": len(touchpoints),
+        "file": "touchpoints.csv",
+        "bytes": len(touchpoints),
         "sha256": hashlib.sha256(touchpoints).hexdigest(),
     }
     orders = pd.read_csv(shipped("data", "sample", "orders.csv"))
@@ -135,15 +144,32 @@ def test_path_counts_leave_out_models_that_need_times_and_say_so(hostile: Publis
 def test_a_failing_cell_publishes_nothing_and_keeps_the_last_good_report(tmp_path: Path) -> None:
     good = paths_file(tmp_path, ["a", "b"])
     out = tmp_path / "out"
-    publish("model_comparison", [f"input={good}", "sep=|"], workspace=tmp_path, out=out, progress=False)
+    publish(
+        "model_comparison", [f"input={good}", "sep=|"], workspace=tmp_path, out=out, progress=False
+    )
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    good.write_text("path,total_conversions,total_conversion_value,total_null\na | | b,1,1,0\n",
-                    encoding="utf-8")
+    good.write_text(
+        "path,total_conversions,total_conversion_value,total_null\na | | b,1,1,0\n",
+        encoding="utf-8",
+    )
     with pytest.raises(ReportError) as caught:
-        publish("model_comparison", [f"input={good}", "sep=|"], workspace=tmp_path, out=out, progress=False)
+        publish(
+            "model_comparison",
+            [f"input={good}", "sep=|"],
+            workspace=tmp_path,
+            out=out,
+            progress=False,
+        )
     message = str(caught.value)
-    for part in ("model_comparison.ipynb, code cell 3", "# Journeys in", "DataError", "row 1",
-                 "'path'", "an empty step", "Nothing was published"):
+    for part in (
+        "model_comparison.ipynb, code cell 3",
+        "# Journeys in",
+        "DataError",
+        "row 1",
+        "'path'",
+        "an empty step",
+        "Nothing was published",
+    ):
         assert part in message, message
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert {path.name for path in tmp_path.iterdir()} == {"paths.csv", "out"}
@@ -164,7 +190,7 @@ def test_a_second_run_leaves_nothing_of_the_first(tmp_path: Path) -> None:
 
 
 def test_a_model_that_is_none_is_wrong_configuration(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'Markof' is no model. Did you mean Markov"):
+    with pytest.raises(ConfigError, match=r"'Markof' is no model\. Did you mean Markov"):
         publish("model_comparison", ["models=Markof"], workspace=tmp_path, progress=False)
 
 

@@ -25,8 +25,10 @@ def test_the_python_example_is_short_and_runs(
 
 def test_both_readmes_show_the_same_commands() -> None:
     commands = [
-        re.findall(r"`([^`\n]*(?:pip install|attribution report|pytest|jupyter)[^`\n]*)`",
-                   (ROOT / name).read_text(encoding="utf-8"))
+        re.findall(
+            r"`([^`\n]*(?:pip install|attribution report|pytest|jupyter)[^`\n]*)`",
+            (ROOT / name).read_text(encoding="utf-8"),
+        )
         for name in ("README.md", "README.zh.md")
     ]
     assert commands[0] == commands[1]

@@ -1,0 +1,1 @@
+"""Which model, how sure: models side by side, and why they differ."""

@@ -98,8 +98,11 @@ class Comparison:
         base = table[name]
         return pd.DataFrame(
             {
-                "headline": base, "low": low, "high": high,
-                "low_model": table.idxmin(axis=1), "high_model": table.idxmax(axis=1),
+                "headline": base,
+                "low": low,
+                "high": high,
+                "low_model": table.idxmin(axis=1),
+                "high_model": table.idxmax(axis=1),
                 "spread": (high - low) / base.abs().where(base != 0),
                 "best_rank": ranks.min(axis=1).astype(int),
                 "worst_rank": ranks.max(axis=1).astype(int),
@@ -107,9 +110,14 @@ class Comparison:
         )
 
     def distances(self, measure: str = "conversions") -> pd.DataFrame:
-        """Return, for each pair of models, the share of credit that changes channel (0..1)."""
+        """Return, for each pair of models, the share of credit that changes channel (0..1).
+
+        What is unattributed in every model is no credit.
+        """
         table = self.wide(measure)
         total = np.abs(table.to_numpy()).sum(axis=0).max(initial=0.0)
+        if UNATTRIBUTED in table.index:
+            total -= float(table.T[UNATTRIBUTED].abs().min())
         columns = table.to_numpy().T
         moved = np.abs(columns[:, None, :] - columns[None, :, :]).sum(axis=2) / 2
         return pd.DataFrame(
@@ -143,8 +151,7 @@ def compare(
     named = _named(models)
     *found, reach = tallies(journeys, [*named.values(), _Influence()])
     credited = {
-        name: model.credit(tally)
-        for (name, model), tally in zip(named.items(), found, strict=True)
+        name: model.credit(tally) for (name, model), tally in zip(named.items(), found, strict=True)
     }
     return Comparison(
         credited, dict(zip(reach.channels, reach.by_channel()[:, 0].tolist(), strict=True))
@@ -170,7 +177,9 @@ def _named(models: Sequence[Model] | Mapping[str, Model]) -> dict[str, Model]:
             )
         named = dict(zip(names, models, strict=True))
     if not named:
-        raise ConfigError("There is no model to compare. Name at least one.")
+        raise ConfigError(
+            "There is no model to compare. Name at least one that these journeys can feed."
+        )
     return named
 
 

@@ -115,14 +115,25 @@ def explain_difference(
     """
     names, changes = _changes(a, b, journeys, measure)
     scale = _attributed(journeys, measure)
-    whole = _Change(f"{label(b)} instead of {label(a)}", sum(
-        (change.by for change in changes), np.zeros(len(names))))
+    whole = _Change(
+        f"{label(b)} instead of {label(a)}",
+        sum((change.by for change in changes), np.zeros(len(names))),
+    )
     rows = [_row(str(i), change, names, scale) for i, change in enumerate(changes, start=1)]
     total = _row("total", whole, names, scale)
     offset = total["moved"] - sum(row["moved"] for row in rows)
     if abs(offset) > _NOTHING:
-        rows.append({"step": "offset", "reason": "what one step moves and another moves back",
-                     "moved": offset, "gains": "", "gains_by": 0.0, "loses": "", "loses_by": 0.0})
+        rows.append(
+            {
+                "step": "offset",
+                "reason": "what one step moves and another moves back",
+                "moved": offset,
+                "gains": "",
+                "gains_by": 0.0,
+                "loses": "",
+                "loses_by": 0.0,
+            }
+        )
     return pd.DataFrame([*rows, total])
 
 
@@ -136,8 +147,9 @@ def difference_steps(
     """
     names, changes = _changes(a, b, journeys, measure)
     parts = [
-        pd.DataFrame({"step": str(i), "reason": change.reason, "channel": names,
-                      "change": change.by})
+        pd.DataFrame(
+            {"step": str(i), "reason": change.reason, "channel": names, "change": change.by}
+        )
         for i, change in enumerate(changes, start=1)
     ]
     empty = pd.DataFrame({"step": [], "reason": [], "channel": []}, dtype="str")
@@ -151,9 +163,13 @@ def _row(step: str, change: _Change, names: list[str], scale: float) -> dict[str
     gain, loss = max(0.0, float(change.by[most])), max(0.0, -float(change.by[least]))
     least_seen = _NOTHING * scale
     return {
-        "step": step, "reason": change.reason, "moved": float(np.abs(change.by).sum() / 2 / scale),
-        "gains": names[most] if gain > least_seen else "", "gains_by": gain,
-        "loses": names[least] if loss > least_seen else "", "loses_by": loss,
+        "step": step,
+        "reason": change.reason,
+        "moved": float(np.abs(change.by).sum() / 2 / scale),
+        "gains": names[most] if gain > least_seen else "",
+        "gains_by": gain,
+        "loses": names[least] if loss > least_seen else "",
+        "loses_by": loss,
     }
 
 
@@ -176,8 +192,9 @@ def _changes(
         down, up = _to_own_family(a, journeys), _to_own_family(b, journeys)
         first, last = _end(a, down), _end(b, up)
         found = [
-            *_followed(a, [_Step(habit.given_up, habit.plainer) for habit in down],
-                       journeys, measure),
+            *_followed(
+                a, [_Step(habit.given_up, habit.plainer) for habit in down], journeys, measure
+            ),
             *_by_journeys(first, last, journeys, measure),
             *_followed(last, _climbed(b, up), journeys, measure),
         ]
@@ -222,7 +239,8 @@ def _by_journeys(a: Model, b: Model, journeys: Journeys, measure: str) -> Iterat
             whole, both = _total(journeys, measure), [a.tally(journeys), b.tally(journeys)]
         try:
             after = _vector(b, both[1], whole, journeys, measure) - _vector(
-                a, both[0], whole, journeys, measure)
+                a, both[0], whole, journeys, measure
+            )
         except ModelError:
             if i == len(kinds):
                 raise
@@ -259,9 +277,7 @@ def _credited(model: Model, tally: Tally, journeys: Journeys, measure: str) -> F
     return _vector(model, tally, _total(journeys, measure), journeys, measure)
 
 
-def _vector(
-    model: Model, tally: Tally, total: float, journeys: Journeys, measure: str
-) -> Floats:
+def _vector(model: Model, tally: Tally, total: float, journeys: Journeys, measure: str) -> Floats:
     """Return credit by row: channels, organic, unattributed, and what the model loses."""
     credit = model.credit(tally)
     place = credit.measures.index(measure)
@@ -339,26 +355,41 @@ def _habit(model: Model, journeys: Journeys) -> _Habit | None:
         case TruncatedMarkov():
             return _limit_of(model, journeys)
         case MoneyMarkov():
-            return _Habit(Markov(nulls=False), "each journey counts by its money",
-                          "each journey counts by its conversions")
+            return _Habit(
+                Markov(nulls=False),
+                "each journey counts by its money",
+                "each journey counts by its conversions",
+            )
         case ResharedMarkov():
-            return _Habit(Markov(), "every journey is shared again over its own touchpoints",
-                          "removal effects share the total at once, not journey by journey")
+            return _Habit(
+                Markov(),
+                "every journey is shared again over its own touchpoints",
+                "removal effects share the total at once, not journey by journey",
+            )
         case ObservedPaths():
-            return _Habit(Markov(), "only the converting paths seen count, not every walk",
-                          "every walk the chain can take counts, not only the paths seen")
+            return _Habit(
+                Markov(),
+                "only the converting paths seen count, not every walk",
+                "every walk the chain can take counts, not only the paths seen",
+            )
         case Participation():
-            return _Habit(Markov(), _STRATEGIES[model.strategy],
-                          "removal ends a walk at its first step into the channel")
+            return _Habit(
+                Markov(),
+                _STRATEGIES[model.strategy],
+                "removal ends a walk at its first step into the channel",
+            )
         case MoneyFollows():
-            return _Habit(model.model, "money follows conversions",
-                          "money has effects of its own")
+            return _Habit(model.model, "money follows conversions", "money has effects of its own")
         case Buyers():
-            return _Habit(model.model, "money without a conversion is left out",
-                          "money without a conversion counts too")
+            return _Habit(
+                model.model,
+                "money without a conversion is left out",
+                "money without a conversion counts too",
+            )
         case Collapsed():
-            return _Habit(model.model, "neighbouring repeats count once",
-                          "neighbouring repeats count each")
+            return _Habit(
+                model.model, "neighbouring repeats count once", "neighbouring repeats count each"
+            )
         case LocalShapley() | ExactSetShapley() | Shapley():
             return _game_habit(model, journeys)
     return None
@@ -386,17 +417,19 @@ def _limit_of(model: TruncatedMarkov, journeys: Journeys) -> _Habit:
     limit = model.longest(model.tally(journeys))
     seen = ", one more than the longest path seen" if model.max_step is None else ""
     return _Habit(
-        endless if extra else exact, f"walks are cut at {limit} states{seen}",
+        endless if extra else exact,
+        f"walks are cut at {limit} states{seen}",
         f"walks go on until they end, instead of being cut at {limit} states{seen}",
     )
 
 
-def _game_habit(
-    model: LocalShapley | ExactSetShapley | Shapley, journeys: Journeys
-) -> _Habit:
+def _game_habit(model: LocalShapley | ExactSetShapley | Shapley, journeys: Journeys) -> _Habit:
     if isinstance(model, ExactSetShapley):
-        return _Habit(Shapley(), "a set is worth the conversions of exactly its channels",
-                      "a set is worth the conversions of all journeys inside it")
+        return _Habit(
+            Shapley(),
+            "a set is worth the conversions of exactly its channels",
+            "a set is worth the conversions of all journeys inside it",
+        )
     if isinstance(model, LocalShapley):
         most = np.bincount(journeys.rows, weights=journeys.distinct).max(initial=0.0)
         if model.max_size < min(most, _LARGEST_SET):
@@ -406,7 +439,8 @@ def _game_habit(
                 "all channels of a journey get credit",
             )
         return _Habit(
-            Shapley("rate"), "each set has a game of its own, for the rate of exactly that set",
+            Shapley("rate"),
+            "each set has a game of its own, for the rate of exactly that set",
             "all channels play one game, for the rate of all journeys inside a set",
         )
     if model.worth == "rate":
@@ -429,8 +463,9 @@ def _across(a: Model, b: Model, journeys: Journeys) -> list[_Step] | None:
     for kind in (Buyers, Collapsed, MoneyFollows):
         if isinstance(a, kind) and isinstance(b, kind):
             inner = _named_way(a.model, b.model, journeys)
-            return None if inner is None else [
-                _Step(step.reason, kind(step.model)) for step in inner]
+            return (
+                None if inner is None else [_Step(step.reason, kind(step.model)) for step in inner]
+            )
     if type(a) is type(b) and is_dataclass(a):
         return _parameters(a, b)
     if _is_rule(a) and _is_rule(b):
@@ -462,11 +497,17 @@ def _parameters(a: Model, b: Model) -> list[_Step]:
 
 def _parameter_words(name: str, old: object, new: object) -> str:
     if name == "nulls":
-        return ("journeys that did not convert count too" if new
-                else "journeys that did not convert are left out of the chain")
+        return (
+            "journeys that did not convert count too"
+            if new
+            else "journeys that did not convert are left out of the chain"
+        )
     if name == "removal":
-        return ("removal reconnects instead of ending the journey" if new == "reconnect"
-                else "removal ends the journey instead of reconnecting")
+        return (
+            "removal reconnects instead of ending the journey"
+            if new == "reconnect"
+            else "removal ends the journey instead of reconnecting"
+        )
     if name == "order":
         return f"order {old} -> order {new}"
     if name == "half_life":

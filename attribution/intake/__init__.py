@@ -1,0 +1,1 @@
+"""From the outside world to journeys: files, and what ships with the package."""

@@ -36,14 +36,26 @@ __all__ = ["read_table"]
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 _EXCEL = (".xlsx", ".xlsm")
 _PARQUET = (".parquet", ".pq")
-_NAMED = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars",
-          "，": "Chinese commas", "；": "Chinese semicolons"}
+_NAMED = {
+    ",": "commas",
+    "\t": "tabs",
+    ";": "semicolons",
+    "|": "vertical bars",
+    "，": "Chinese commas",
+    "；": "Chinese semicolons",
+}
 _SAVE_AS_UTF8 = 'Save it as "CSV UTF-8" (Excel: Save as, CSV UTF-8).'
 _MAGIC = (
-    (b"PK\x03\x04", "an Excel workbook or a zip archive",
-     "If it is a workbook, give the file the ending .xlsx; otherwise unpack it first."),
-    (b"\xd0\xcf\x11\xe0", "an old (.xls) or password-protected Excel workbook",
-     "Open it in Excel and save it as .xlsx without a password."),
+    (
+        b"PK\x03\x04",
+        "an Excel workbook or a zip archive",
+        "If it is a workbook, give the file the ending .xlsx; otherwise unpack it first.",
+    ),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old (.xls) or password-protected Excel workbook",
+        "Open it in Excel and save it as .xlsx without a password.",
+    ),
     (b"PAR1", "a Parquet file", "Give the file the ending .parquet."),
     (b"\x1f\x8b", "a gzip archive", "Unpack it first."),
     (b"\xff\xfe", "text in UTF-16", _SAVE_AS_UTF8),
@@ -94,8 +106,10 @@ def read_table(path: str | os.PathLike[str], text: Sequence[str] = ()) -> pa.Tab
         raise error.at(source) from None
     except OSError as error:
         raise DataError(
-            f"a file that cannot be read ({error.strerror or error})", "a readable file",
-            "Close it in other programs and check that you may read it.", source=source,
+            f"a file that cannot be read ({error.strerror or error})",
+            "a readable file",
+            "Close it in other programs and check that you may read it.",
+            source=source,
         ) from error
 
 
@@ -107,7 +121,8 @@ def _head(file: Path, ending: str) -> bytes:
         siblings = [each.name for each in file.parent.iterdir()] if file.parent.is_dir() else []
         near = get_close_matches(file.name, siblings, n=1, cutoff=0.6)
         raise DataError(
-            "no such file", "a file to read",
+            "no such file",
+            "a file to read",
             f"Did you mean {near[0]!r}?" if near else "Check the path.",
         )
     known = (*_DELIMITERS, *_EXCEL, *_PARQUET)
@@ -115,8 +130,9 @@ def _head(file: Path, ending: str) -> bytes:
         raise DataError(
             f"the ending {ending!r}" if ending else "a name without an ending",
             f"one of {', '.join(known)}",
-            "Save it as .xlsx." if ending == ".xls" else
-            "Give the file the ending of its kind, or save it as one of these.",
+            "Save it as .xlsx."
+            if ending == ".xls"
+            else "Give the file the ending of its kind, or save it as one of these.",
         )
     with file.open("rb") as opened:
         head = opened.read(1 << 16)
@@ -133,8 +149,7 @@ def _from_text_file(file: Path, head: bytes, delimiter: str, text: Sequence[str]
 
     _refuse_other_kinds(head, "text in UTF-8 or GB18030")
     if b"\0" in head:
-        raise DataError("binary data, or text in UTF-16", "text in UTF-8 or GB18030",
-                        _SAVE_AS_UTF8)
+        raise DataError("binary data, or text in UTF-16", "text in UTF-8 or GB18030", _SAVE_AS_UTF8)
     encoding, has_quotes = _encoding(file)
     header, has_rows = _header(file, encoding, delimiter)
     names = [name.strip() for name in header]
@@ -170,8 +185,10 @@ def _from_text_file(file: Path, head: bytes, delimiter: str, text: Sequence[str]
         return "error"
 
     with suppress(pa.ArrowInvalid):
-        read(read_options=options(block_size=blocks[-1], use_threads=False),
-             parse_options=parse(invalid_row_handler=note))
+        read(
+            read_options=options(block_size=blocks[-1], use_threads=False),
+            parse_options=parse(invalid_row_handler=note),
+        )
     raise _ragged(bad[0] if bad else None, delimiter)
 
 
@@ -179,6 +196,7 @@ def _refuse_other_kinds(head: bytes, kind: str) -> None:
     for magic, found, remedy in _MAGIC:
         if head.startswith(magic):
             raise DataError(found, kind, remedy)
+
 
 class _Decoded(NamedTuple):
     """How far a file could be decoded."""
@@ -238,7 +256,8 @@ def _header(file: Path, encoding: str, delimiter: str) -> tuple[list[str], bool]
         return next(csv.reader([first], delimiter=delimiter)), True
     except csv.Error as error:
         raise DataError(
-            f"a first line that is no header ({error})", "column names in the first line",
+            f"a first line that is no header ({error})",
+            "column names in the first line",
             "Check that this is a CSV or TSV file.",
         ) from error
 
@@ -252,14 +271,16 @@ def _refuse_other_delimiter(header: str, delimiter: str) -> None:
         f"a single column {quoted(header)}, with {_NAMED[other]} between names",
         f"columns separated by {_NAMED[delimiter]}",
         f"Give the file the ending {endings[other]}, or save it with {_NAMED[delimiter]}."
-        if other in endings else f"Save the file with {_NAMED[delimiter]} between the columns.",
+        if other in endings
+        else f"Save the file with {_NAMED[delimiter]} between the columns.",
     )
 
 
 def _ragged(row: InvalidRow | None, delimiter: str) -> DataError:
     if row is None:
         return DataError(
-            "rows that cannot be told apart", "one row per line, quotation marks in pairs",
+            "rows that cannot be told apart",
+            "one row per line, quotation marks in pairs",
             "Look for a quotation mark that is never closed.",
         )
     number = None if row.number is None else row.number - 1  # the header is row 1 there
@@ -267,10 +288,12 @@ def _ragged(row: InvalidRow | None, delimiter: str) -> DataError:
         return DataError(
             "a quotation mark that opens a cell and does not close it in this row",
             "quotation marks in pairs",
-            "Close it, or double it if it belongs to the text.", row=number,
+            "Close it, or double it if it belongs to the text.",
+            row=number,
         )
     return DataError(
-        f"{row.actual_columns} columns", f"{row.expected_columns}, as in the header",
+        f"{row.actual_columns} columns",
+        f"{row.expected_columns}, as in the header",
         f"Put cells that hold {_NAMED[delimiter]} in quotation marks, "
         "or complete the row if it was cut short.",
         row=number,
@@ -283,22 +306,30 @@ def _ragged(row: InvalidRow | None, delimiter: str) -> DataError:
 def _from_excel(file: Path, head: bytes, text: Sequence[str]) -> pa.Table:
     if not head.startswith(b"PK\x03\x04"):
         _refuse_other_kinds(head, "an Excel workbook (.xlsx)")
-        raise DataError("a file that is no Excel workbook", "an Excel workbook (.xlsx)",
-                        "If it is text, give the file the ending .csv or .tsv.")
+        raise DataError(
+            "a file that is no Excel workbook",
+            "an Excel workbook (.xlsx)",
+            "If it is text, give the file the ending .csv or .tsv.",
+        )
     rows = _sheet(file)
     while rows and all(cell is None for cell in rows[-1]):
         rows.pop()
     if not rows:
-        raise DataError("an empty first sheet", "a header and rows",
-                        "Move the table to the first sheet, its header to the first row.")
+        raise DataError(
+            "an empty first sheet",
+            "a header and rows",
+            "Move the table to the first sheet, its header to the first row.",
+        )
     header, body = list(rows[0]), rows[1:]
     while header and header[-1] is None:
         header.pop()
     for number, row in enumerate(body, 1):
         if any(cell is not None for cell in row[len(header) :]):
             raise DataError(
-                f"a cell beyond the header's {len(header)} columns", "a name above every column",
-                "Name the column in the first row, or clear the cell.", row=number,
+                f"a cell beyond the header's {len(header)} columns",
+                "a name above every column",
+                "Name the column in the first row, or clear the cell.",
+                row=number,
             )
     names = ["" if cell is None else str(cell).strip() for cell in header]
     columns = [[row[i] if i < len(row) else None for row in body] for i in range(len(names))]
@@ -322,7 +353,8 @@ def _sheet(file: Path) -> list[tuple[Any, ...]]:
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, SyntaxError) as error:
         raise DataError(
             f"a workbook that cannot be read ({type(error).__name__})",
-            "an Excel workbook (.xlsx)", "Open it in Excel and save it again as .xlsx.",
+            "an Excel workbook (.xlsx)",
+            "Open it in Excel and save it again as .xlsx.",
         ) from None
     return rows
 
@@ -360,9 +392,7 @@ def _has_formulas(file: Path) -> bool:
     return False
 
 
-def _refuse_unsaved_formulas(
-    rows: list[tuple[Any, ...]], formulas: list[tuple[Any, ...]]
-) -> None:
+def _refuse_unsaved_formulas(rows: list[tuple[Any, ...]], formulas: list[tuple[Any, ...]]) -> None:
     """Refuse a formula whose result the workbook does not hold: it would be read as empty."""
     for number, (values, written) in enumerate(zip(rows, formulas, strict=True)):
         for place, (value, formula) in enumerate(zip(values, written, strict=True)):
@@ -372,7 +402,8 @@ def _refuse_unsaved_formulas(
                     "text, numbers, or formulas with their results",
                     "Open the workbook in Excel and save it; a text that begins with = belongs "
                     "in a cell of the format Text.",
-                    row=number or None, column=str(rows[0][place]) if number else None,
+                    row=number or None,
+                    column=str(rows[0][place]) if number else None,
                 )
 
 
@@ -397,8 +428,7 @@ def _cells(cells: list[Any]) -> pa.Array:
     try:
         return pa.array(cells)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([None if cell is None else str(cell) for cell in cells],
-                        pa.large_string())
+        return pa.array([None if cell is None else str(cell) for cell in cells], pa.large_string())
 
 
 def _refuse_shortened(table: pa.Table, text: Sequence[str]) -> None:
@@ -418,7 +448,8 @@ def _shortened(found: str, row: int, column: str) -> DataError:
         "text or a number of at most 15 digits",
         "Export the data again and bring this column into Excel as text (format the column as "
         "Text before pasting, or import the CSV with the column type Text).",
-        row=row, column=column,
+        row=row,
+        column=column,
     )
 
 
@@ -434,6 +465,7 @@ def _from_parquet(file: Path) -> pa.Table:
             return opened.read()
     except (pa.ArrowException, OSError) as error:
         raise DataError(
-            f"a file that is no complete Parquet file ({type(error).__name__})", "a Parquet file",
+            f"a file that is no complete Parquet file ({type(error).__name__})",
+            "a Parquet file",
             "Write it again, or give the file the ending of its kind.",
         ) from None

@@ -102,9 +102,21 @@ reuse, tz, as_of
     _require(orders, (order_id, person, at, *money, *segments), files["orders"])
     try:
         return Journeys.from_touchpoints(
-            touchpoints, orders, lookback=lookback, expiry=expiry, channel=channel,
-            columns=columns, values=values, segments=segments, person=person, at=at,
-            order_id=order_id, value=value, same_visit=same_visit, reuse=reuse, tz=tz,
+            touchpoints,
+            orders,
+            lookback=lookback,
+            expiry=expiry,
+            channel=channel,
+            columns=columns,
+            values=values,
+            segments=segments,
+            person=person,
+            at=at,
+            order_id=order_id,
+            value=value,
+            same_visit=same_visit,
+            reuse=reuse,
+            tz=tz,
             as_of=as_of,
         )
     except DataError as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["shipped"]
+from attribution.errors import ConfigError
+
+__all__ = ["report_inputs", "shipped"]
 
 
 def shipped(*parts: str) -> Path:
@@ -12,3 +14,18 @@ def shipped(*parts: str) -> Path:
     package = Path(__file__).resolve().parent.parent
     inside = package / "_shipped"
     return (inside if inside.is_dir() else package.parent).joinpath(*parts)
+
+
+def report_inputs(files: str, orders: str) -> list[str]:
+    """Return the files a report reads: [paths], [touchpoints, orders], or the sample's two.
+
+    Raises
+    ------
+    ConfigError
+        If there are orders but no touchpoints.
+    """
+    if orders and not files:
+        raise ConfigError("orders is given without input. Name the file of touchpoints as input.")
+    if not files:
+        return [str(shipped("data", "sample", f"{name}.csv")) for name in ("touchpoints", "orders")]
+    return [files, orders] if orders else [files]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from attribution import columns as door
-from attribution.errors import DataError
+from attribution.errors import ConfigError, DataError, quoted
 from attribution.journeys import paths as path_text
 from attribution.journeys import rows as rows_door
 from attribution.journeys.graph import journey_graph
@@ -97,7 +98,8 @@ class Journeys:
         path_text.checked_channels(self.channels)
         if list(self.channels) != sorted(set(self.channels)):
             raise DataError(
-                "channels out of order or repeated", "distinct names in sorted order",
+                "channels out of order or repeated",
+                "distinct names in sorted order",
                 "Build journeys with from_paths or from_touchpoints.",
             )
         self._check()
@@ -119,17 +121,28 @@ class Journeys:
         names = list(self.values)
         if names[:1] != [VALUE] or {"channel", "conversions", "share"} & set(names):
             raise DataError(
-                f"money columns {names}", f"{VALUE!r} first, and none called channel, conversions "
-                "or share", "Rename the money column.",
+                f"money columns {names}",
+                f"{VALUE!r} first, and none called channel, conversions or share",
+                "Rename the money column.",
             )
 
     def _sizes(self) -> dict[str, int]:
         n, touchpoints = len(self.offsets) - 1, int(self.offsets[-1])
         by_touch = ("codes", "ages", "evidence", "touch")
-        by_journey = ("conversions", "nulls", "values", "weight", "block", "closed_at",
-                      "order_id", "open", "segments")
-        return ({"offsets": n + 1} | dict.fromkeys(by_touch, touchpoints)
-                | dict.fromkeys(by_journey, n))
+        by_journey = (
+            "conversions",
+            "nulls",
+            "values",
+            "weight",
+            "block",
+            "closed_at",
+            "order_id",
+            "open",
+            "segments",
+        )
+        return (
+            {"offsets": n + 1} | dict.fromkeys(by_touch, touchpoints) | dict.fromkeys(by_journey, n)
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -166,7 +179,9 @@ class Journeys:
             For a missing column, an empty step, a negative or non-numeric count ...; the message
             names row, column, finding and remedy.
         """
-        if len(door.names_of(frame)) and _is_empty(frame):
+        frame = door.held(frame)
+        _check_roles(door.names_of(frame), path, conversions, value, nulls)
+        if len(door.names_of(frame)) and door.is_empty(frame):
             raise DataError("no rows", "at least one path", "Check that the input is complete.")
         parsed = path_text.parse(frame, path, sep)
         converted = door.counts(frame, conversions)
@@ -235,21 +250,29 @@ class Journeys:
             "expiry": door.duration_ms(lookback if expiry is None else expiry, "expiry"),
             "same_visit": door.duration_ms(same_visit, "same_visit"),
         }
-        money = {VALUE: value} | {name: name for name in values if name not in (value, VALUE)}
-        touch = rows_door.read_touchpoints(
-            touchpoints, person, at, channel, order_id, columns, tz
-        )
+        money = _money(value, values)
+        touchpoints, orders = door.held(touchpoints), door.held(orders)
+        touch = rows_door.read_touchpoints(touchpoints, person, at, channel, order_id, columns, tz)
         order = rows_door.read_orders(orders, person, at, order_id, money, segments, tz)
         limit = rows_door.as_of_ms(as_of, tz, touch, order)
-        touch_rows, order_rows = np.flatnonzero(touch.at <= limit), np.flatnonzero(order.at <= limit)
+        touch_rows, order_rows = (
+            np.flatnonzero(touch.at <= limit),
+            np.flatnonzero(order.at <= limit),
+        )
         split = len(touch_rows)
         person_code, block = rows_door.people(
             touch.person.take(touch_rows), order.person.take(order_rows)
         )
         made = assemble(
-            person_code[:split], touch.at[touch_rows], touch.tie[touch_rows],
-            person_code[split:], order.at[order_rows],
-            reuse=reuse, as_of=limit, **windows,
+            person_code[:split],
+            touch.at[touch_rows],
+            touch.tie[touch_rows],
+            person_code[split:],
+            order.at[order_rows],
+            exposure=~touch.evidence[touch_rows],
+            reuse=reuse,
+            as_of=limit,
+            **windows,
         )
         zoneless = int(touch.naive[touch_rows].sum() + order.naive[order_rows].sum())
         left_out = len(touch.at) + len(order.at) - len(touch_rows) - len(order_rows)
@@ -399,11 +422,24 @@ class Journeys:
             return {name: chosen(item, index) for name, item in column.items()}
 
         return Journeys(
-            channels=self.channels, offsets=offsets, notes=self.notes,
+            channels=self.channels,
+            offsets=offsets,
+            notes=self.notes,
             **{n: chosen(getattr(self, n), where) for n in ("codes", "ages", "evidence", "touch")},
-            **{n: chosen(getattr(self, n), rows)
-               for n in ("conversions", "nulls", "values", "weight", "block", "closed_at",
-                         "order_id", "open", "segments")},
+            **{
+                n: chosen(getattr(self, n), rows)
+                for n in (
+                    "conversions",
+                    "nulls",
+                    "values",
+                    "weight",
+                    "block",
+                    "closed_at",
+                    "order_id",
+                    "open",
+                    "segments",
+                )
+            },
         )
 
     # ------------------------------------------------------------------ how to look at them
@@ -459,9 +495,7 @@ class Journeys:
     def graph(self) -> nx.DiGraph:
         """Return the journey graph with START, CONVERSION and NULL; see `journey_graph`."""
         nulls = self.weighted_nulls()
-        return journey_graph(
-            self.channels, self.offsets, self.codes, self.amounts()[:, 0], nulls
-        )
+        return journey_graph(self.channels, self.offsets, self.codes, self.amounts()[:, 0], nulls)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Speak the Arrow PyCapsule interface: one row per journey, touchpoints as lists."""
@@ -470,15 +504,22 @@ class Journeys:
         def per_touch(column: pa.Array) -> pa.Array:
             return pa.LargeListArray.from_arrays(bounds, column)
 
-        names = pa.DictionaryArray.from_arrays(pa.array(self.codes), pa.array(self.channels,
-                                                                              pa.string()))
+        names = pa.DictionaryArray.from_arrays(
+            pa.array(self.codes), pa.array(self.channels, pa.string())
+        )
         data = {"channel": per_touch(names)}
         per = {"age_ms": self.ages, "evidence": self.evidence, **self.touch}
         data |= {n: per_touch(pa.array(c)) for n, c in per.items() if c is not None}
         journey = {
-            "conversions": self.conversions, "nulls": self.nulls, **self.values,
-            "weight": self.weight, "block": self.block, "closed_at_ms": self.closed_at,
-            "order_id": self.order_id, "open": self.open, **self.segments,
+            "conversions": self.conversions,
+            "nulls": self.nulls,
+            **self.values,
+            "weight": self.weight,
+            "block": self.block,
+            "closed_at_ms": self.closed_at,
+            "order_id": self.order_id,
+            "open": self.open,
+            **self.segments,
         }
         data |= {n: pa.array(c, from_pandas=True) for n, c in journey.items() if c is not None}
         stream: object = pa.table(data).__arrow_c_stream__(requested_schema)
@@ -499,13 +540,17 @@ class Journeys:
         rows = Markup("").join(
             Markup("<tr><td>{}</td><td>{:,}</td><td>{:,}</td><td>{:,.2f}</td></tr>").format(
                 " › ".join(names[c] for c in first.codes[a:b][:_SHOWN_ROWS])
-                + (" …" if b - a > _SHOWN_ROWS else "") or "–",
-                first.conversions[i], first.nulls[i], first.values[VALUE][i],
+                + (" …" if b - a > _SHOWN_ROWS else "")
+                or "–",
+                first.conversions[i],
+                first.nulls[i],
+                first.values[VALUE][i],
             )
             for i, (a, b) in enumerate(zip(first.offsets[:-1], first.offsets[1:], strict=True))
         )
-        head = Markup("<p>{}</p><table><tr><th>path</th><th>conversions</th><th>nulls</th>"
-                      "<th>value</th></tr>").format(repr(self))
+        head = Markup(
+            "<p>{}</p><table><tr><th>path</th><th>conversions</th><th>nulls</th><th>value</th></tr>"
+        ).format(repr(self))
         return head + rows + Markup("</table>")
 
 
@@ -528,10 +573,9 @@ def _with_settled_evidence(
     keep = np.flatnonzero(~evidence | (own & ~known))
     lengths = np.bincount(journeys.rows[keep], minlength=len(journeys))
     settled = journeys._with(sequences.offsets_of(lengths), keep, np.arange(len(journeys)))
-    real = (settled.lengths > 0) | (settled.conversions > 0)  # evidence alone is no journey
     unused = given - len(np.unique(taken[own]))
     note = (Note(NoteKind.EVIDENCE_UNUSED, unused),) if unused else ()
-    return replace(settled.take(real), notes=journeys.notes + note)
+    return replace(settled, notes=journeys.notes + note)
 
 
 # ---------------------------------------------------------------------- small helpers
@@ -540,8 +584,10 @@ def _with_settled_evidence(
 def _frozen(column: NDArray[Any], name: str, size: int) -> NDArray[Any]:
     if column.shape != (size,):
         raise DataError(
-            f"{column.shape} entries", f"{size} entries", "Build journeys with from_paths or "
-            "from_touchpoints.", column=name,
+            f"{column.shape} entries",
+            f"{size} entries",
+            "Build journeys with from_paths or from_touchpoints.",
+            column=name,
         )
     if column.flags.writeable:
         column = column.copy()  # the caller keeps the original and may change it
@@ -557,8 +603,39 @@ def _iso(ms: int, tz: str) -> str:
     return pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert(tz).isoformat()
 
 
-def _is_empty(frame: Any) -> bool:
-    return len(door.arrow(frame, door.names_of(frame)[0])) == 0
+def _check_roles(
+    names: Sequence[str], path: str, conversions: str, value: str | None, nulls: str | None
+) -> None:
+    """Refuse one column in two roles, and say how to do without an optional one."""
+    given = [name for name in (path, conversions, value, nulls) if name is not None]
+    twice = [name for name in given if given.count(name) > 1]
+    if twice:
+        raise DataError(
+            f"column {twice[0]!r} named for two things",
+            "a column of its own for each",
+            "Name another column, or pass value=None or nulls=None if there is none.",
+        )
+    for role, setting, name in (("value", "path_value", value), ("nulls", "nulls", nulls)):
+        if name is not None and name not in names and conversions in names:
+            unused = [other for other in names if other not in given]
+            near = get_close_matches(name, unused, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            raise DataError(
+                f"no column {name!r} among {quoted(list(names))}",
+                f"the column of {role}",
+                f"{hint}Name it with {role}=..., or pass {role}=None if there is none "
+                f"(in a report: --set {setting}=).",
+            )
+
+
+def _money(value: str, further: Sequence[str]) -> dict[str, str]:
+    """Return our name and the frame's of every money column, `value` first."""
+    if isinstance(further, str) or (VALUE in further and value != VALUE):
+        raise ConfigError(
+            f"values={further!r}: give a list of further money columns; {VALUE!r} is already "
+            f"the name of {value!r}."
+        )
+    return {VALUE: value} | {name: name for name in further if name != value}
 
 
 def _text(array: pa.Array) -> pd.Series[Any]:

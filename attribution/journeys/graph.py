@@ -29,13 +29,14 @@ def journey_graph(
     take the step (once per occurrence); `probability` divides it by all steps out of the node.
     Orders without a touchpoint take no step.
     """
-    import networkx as nx  # noqa: PLC0415 - 0.2 s that most callers do not need
+    import networkx as nx
 
     nodes = (*channels, START, CONVERSION, NULL)
     for name in (START, CONVERSION, NULL):
         if name in channels:
             raise DataError(
-                f"a channel named {quoted(name)}", "a name that is no node of the graph",
+                f"a channel named {quoted(name)}",
+                "a name that is no node of the graph",
                 f'Rename that channel, as in journeys.rolled_up({{{name!r}: "unknown"}}).',
             )
     n = len(channels)
@@ -56,8 +57,11 @@ def journey_graph(
     graph = nx.DiGraph()
     graph.add_nodes_from(nodes)
     graph.add_edges_from(
-        (nodes[key // len(nodes)], nodes[key % len(nodes)],
-         {"count": c, "probability": c / out_of[key // len(nodes)]})
+        (
+            nodes[key // len(nodes)],
+            nodes[key % len(nodes)],
+            {"count": c, "probability": c / out_of[key // len(nodes)]},
+        )
         for key, c in zip(keys.tolist(), count.tolist(), strict=True)
     )
     return graph

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ParsedPaths", "checked_channels", "join", "parse", "sorted_channels"]
 
-_OTHER_SEPARATORS = ("->", "=>", "→", ">", "|", "»", ";", "/", ",")
+_OTHER_SEPARATORS = ("->", "=>", "→", ">", "＞", "|", "｜", "»", ";", "；", ",", "，", "、")
 
 
 class ParsedPaths(NamedTuple):
@@ -101,9 +101,7 @@ def join(
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names), sep)
 
 
-def _check_separator(
-    paths: pa.Array, lengths: NDArray[np.int64], mark: str, column: str
-) -> None:
+def _check_separator(paths: pa.Array, lengths: NDArray[np.int64], mark: str, column: str) -> None:
     """Refuse a separator that splits nothing while another known one would, or half of one."""
     if (lengths > 1).any():
         holding = [s for s in _OTHER_SEPARATORS if len(s) > len(mark) and mark in s]
@@ -128,7 +126,8 @@ def _check_separator(
         f"channel names separated by {mark!r}",
         f'If {longer!r} separates the channels, pass sep="{longer}"; '
         "if it belongs to the names, rename them.",
-        row=row + 1, column=column,
+        row=row + 1,
+        column=column,
     )
 
 
@@ -143,7 +142,8 @@ def _refuse_torn_tags(
             f"{quoted(paths[row].as_py())}, with '<' in a name",
             "channel names that do not hold the separator",
             'Write the paths with another separator and pass it, such as sep=" | ".',
-            row=row + 1, column=column,
+            row=row + 1,
+            column=column,
         )
 
 
@@ -154,9 +154,11 @@ def _refuse_empty_steps(
     if len(bad):
         row = int(np.searchsorted(offsets, bad[0], side="right")) - 1
         raise DataError(
-            f"{quoted(paths[row].as_py())}, with an empty step", "a channel name in every step",
+            f"{quoted(paths[row].as_py())}, with an empty step",
+            "a channel name in every step",
             "Remove the extra separator or name the missing channel; leave the whole cell empty "
             "for an order without a touchpoint. If a channel's name holds the separator, write "
             'the paths with another one and pass it, such as sep=" | ".',
-            row=row + 1, column=column,
+            row=row + 1,
+            column=column,
         )

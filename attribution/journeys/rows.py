@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Orders", "Touchpoints", "as_of_ms", "blocks", "people", "read_orders",
-           "read_touchpoints"]
+__all__ = [
+    "Orders",
+    "Touchpoints",
+    "as_of_ms",
+    "blocks",
+    "people",
+    "read_orders",
+    "read_touchpoints",
+]
 
 _SAME_PLACE = ("session_id", "content_id", "streamer_id")
 
@@ -78,12 +85,18 @@ def read_touchpoints(
             stated = pc.fill_null(door.text(frame, "event"), "")
             evidence = pc.equal(stated, ORDER_SOURCE).to_numpy(zero_copy_only=False)
         return Touchpoints(
-            _known_people(frame, person), times.ms, times.naive, channels, code, tie,
+            _known_people(frame, person),
+            times.ms,
+            times.naive,
+            channels,
+            code,
+            tie,
             evidence,
             carried={name: door.plain(frame, name) for name in columns},
             places={name: door.plain(frame, name) for name in _SAME_PLACE if name in names},
             stated_order=np.asarray(door.identifiers(frame, order_id).to_pandas(), dtype=object)
-            if evidence.any() and order_id in names else None,
+            if evidence.any() and order_id in names
+            else None,
         )
 
 
@@ -92,8 +105,11 @@ def _known_people(frame: Any, person: str) -> pa.Array:
     if people.null_count:
         row = int(np.flatnonzero(people.is_null().to_numpy(zero_copy_only=False))[0])
         raise DataError(
-            "an empty cell", "the person", "Remove touchpoints whose person is unknown.",
-            row=row + 1, column=person,
+            "an empty cell",
+            "the person",
+            "Remove touchpoints whose person is unknown.",
+            row=row + 1,
+            column=person,
         )
     return people
 
@@ -103,15 +119,21 @@ def _channels(frame: Any, column: str) -> tuple[tuple[str, ...], NDArray[np.int3
     raw, found = door.codes(trimmed, column, role="channel")
     if "" in found:
         row = int(np.flatnonzero(raw == found.index(""))[0])
-        raise DataError("an empty channel name", "the channel", "Name the channel.",
-                        row=row + 1, column=column)
+        raise DataError(
+            "an empty channel name", "the channel", "Name the channel.", row=row + 1, column=column
+        )
     channels, recode = path_text.sorted_channels(found)
     return channels, recode[raw]
 
 
 def read_orders(
-    frame: Any, person: str, at: str, order_id: str, values: Mapping[str, str],
-    segments: Sequence[str], tz: str,
+    frame: Any,
+    person: str,
+    at: str,
+    order_id: str,
+    values: Mapping[str, str],
+    segments: Sequence[str],
+    tz: str,
 ) -> Orders:
     """Read and check orders; `values` maps our name of a money column to the frame's."""
     with _found_in("orders"):
@@ -121,18 +143,21 @@ def read_orders(
         if len(again):
             row = int(again[0])
             raise DataError(
-                f"order {quoted(ids[row].as_py())} again", "each order id once",
+                f"order {quoted(ids[row].as_py())} again",
+                "each order id once",
                 "Keep one row per order: sum its lines, or drop the repeated rows.",
-                row=row + 1, column=order_id,
+                row=row + 1,
+                column=order_id,
             )
         people = door.identifiers(frame, person)
         # A person of its own keeps such an order apart from every touchpoint and order.
-        numbers = pa.array(np.arange(len(people))).cast(pa.large_string())
-        own = pc.binary_join_element_wise(pa.scalar("\0", pa.large_string()), numbers,
-                                          pa.scalar("", pa.large_string()))
+        mark = pa.scalar("\0", pa.large_string())
+        own = pc.binary_join_element_wise(mark, ids, pa.scalar("", pa.large_string()))
         times = door.instants(frame, at, tz)
         return Orders(
-            pc.coalesce(people, own), times.ms, times.naive,
+            pc.coalesce(people, own),
+            times.ms,
+            times.naive,
             np.asarray(ids.to_pandas(), dtype=object),
             people.is_null().to_numpy(zero_copy_only=False),
             values={name: door.amounts(frame, column) for name, column in values.items()},

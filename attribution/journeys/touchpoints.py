@@ -79,6 +79,7 @@ def assemble(
     order_person: Ints,
     order_at: Ints,
     *,
+    exposure: NDArray[np.bool_],
     lookback: int,
     expiry: int,
     same_visit: int,
@@ -89,7 +90,8 @@ def assemble(
 
     An order takes the touchpoints with `last order of the earlier visit < touch.at <= order.at`
     and `order.at - touch.at <= lookback`. Touchpoints that no order takes form journeys that did
-    not convert, cut where a gap exceeds `expiry` or an order lies between.
+    not convert, cut where a gap exceeds `expiry` or an order lies between; those that are no
+    exposure, but evidence about an order, do not.
     """
     line = _timeline(touch_person, touch_at, tie_break, order_person, order_at)
     low = np.searchsorted(line.touch_key, line.key(line.order_person, line.order_at - lookback))
@@ -103,7 +105,7 @@ def assemble(
     taken = expand(low[back], (high - low)[back])
     taken_lengths = (high - low)[back]
 
-    free = np.flatnonzero(_untaken(len(line.touch), low, high))
+    free = np.flatnonzero(_untaken(len(line.touch), low, high) & exposure[line.touch])
     starts = _journey_starts(line, free, expiry)
     free_lengths = np.diff(np.append(starts, len(free)))
     last = free[starts + free_lengths - 1] if len(starts) else np.zeros(0, np.int64)
@@ -152,8 +154,15 @@ def _timeline(
     touch = np.lexsort((tie_break, touch_at, touch_person)).astype(np.int64)
     order = np.lexsort((order_at, order_person)).astype(np.int64)
     line = _Timeline(
-        touch, touch_person[touch], touch_at[touch], touch[:0],
-        order, order_person[order], order_at[order], order[:0], times,
+        touch,
+        touch_person[touch],
+        touch_at[touch],
+        touch[:0],
+        order,
+        order_person[order],
+        order_at[order],
+        order[:0],
+        times,
     )
     return line._replace(
         touch_key=line.key(line.touch_person, line.touch_at),

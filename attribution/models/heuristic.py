@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 
     from attribution.journeys import Journeys
 
-__all__ = ["FirstTouch", "LastNonDirect", "LastTouch", "Linear", "PositionBased", "TimeDecay",
-           "TouchpointModel", "decay_weights", "last_where"]
+__all__ = [
+    "FirstTouch",
+    "LastNonDirect",
+    "LastTouch",
+    "Linear",
+    "PositionBased",
+    "TimeDecay",
+    "TouchpointModel",
+    "decay_weights",
+    "last_where",
+]
 
 
 class TouchpointModel(Protocol):

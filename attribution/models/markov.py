@@ -79,8 +79,11 @@ class Markov:
         width = self.order + 1
         runs = (
             _Runs(seen.offsets[:-1], state, count),
-            _Runs(sequences.expand(seen.offsets[:-1], steps), np.full(steps.sum(), width),
-                  np.repeat(count, steps, axis=0)),
+            _Runs(
+                sequences.expand(seen.offsets[:-1], steps),
+                np.full(steps.sum(), width),
+                np.repeat(count, steps, axis=0),
+            ),
             _Runs(seen.offsets[1:] - state, state, np.column_stack([null, measured])),
         )
         # The order is part of a column's name: tallies of different orders do not add.
@@ -100,7 +103,10 @@ class Markov:
         shared = weight.sum(axis=0)
         credit = weight * np.divide(totals, shared, out=np.zeros_like(totals), where=shared != 0)
         return Credit(
-            tally.channels, tally.measures, credit, tally.unattributed,
+            tally.channels,
+            tally.measures,
+            credit,
+            tally.unattributed,
             effects=effects,
         )
 
@@ -171,8 +177,12 @@ def _tally_runs(
         amounts.append(wide)
         taken += sums.shape[1]
     return tally_rows(
-        journeys.channels, columns, journeys.measures,
-        sequences.offsets_of(np.concatenate(lengths)), np.concatenate(codes), np.vstack(amounts),
+        journeys.channels,
+        columns,
+        journeys.measures,
+        sequences.offsets_of(np.concatenate(lengths)),
+        np.concatenate(codes),
+        np.vstack(amounts),
     )
 
 
@@ -214,10 +224,15 @@ def _states(tally: Tally, order: int) -> _States:
     sums = sequences.sum_by(inverse[:kept], tally.sums[is_state], len(first))
     place = {name: i for i, name in enumerate(tally.columns)}
     return _States(
-        len(tally.channels), state_offsets, codes[where],
-        sums[:, place["start"]], sums[:, place["null"]],
+        len(tally.channels),
+        state_offsets,
+        codes[where],
+        sums[:, place["start"]],
+        sums[:, place["null"]],
         sums[:, [place[name] for name in tally.measures]],
-        source, target, tally.column(f"step{order}")[is_step],
+        source,
+        target,
+        tally.column(f"step{order}")[is_step],
     )
 
 
@@ -241,7 +256,11 @@ def _losses(states: _States, model: Markov) -> NDArray[np.float64]:
     before = states.codes[np.maximum(states.offsets[1:] - 2, 0)].astype(np.int64)[whole]
     if len(whole):
         out += chain.losses_by_set(
-            q[whole][:, whole], start[whole], visits[whole], reward[whole], member[whole],
+            q[whole][:, whole],
+            start[whole],
+            visits[whole],
+            reward[whole],
+            member[whole],
             (before, last),
         )
     return out
@@ -310,12 +329,20 @@ def _transition_table(states: _States, tally: Tally) -> pd.DataFrame:
         (label, np.full(len(label), CONVERSION, dtype=object), states.ended[:, 0]),
         (label, np.full(len(label), NULL, dtype=object), states.null),
     ]
-    table = pd.DataFrame({
-        "source": np.concatenate([p[0] for p in parts]),
-        "target": np.concatenate([p[1] for p in parts]),
-        "count": np.concatenate([p[2] for p in parts]),
-    })
-    out_of = np.concatenate([np.full(len(label), states.start.sum()), states.visits[states.source],
-                             states.visits, states.visits])
+    table = pd.DataFrame(
+        {
+            "source": np.concatenate([p[0] for p in parts]),
+            "target": np.concatenate([p[1] for p in parts]),
+            "count": np.concatenate([p[2] for p in parts]),
+        }
+    )
+    out_of = np.concatenate(
+        [
+            np.full(len(label), states.start.sum()),
+            states.visits[states.source],
+            states.visits,
+            states.visits,
+        ]
+    )
     table["probability"] = table["count"] / np.where(out_of > 0, out_of, 1.0)
     return table[table["count"] != 0].reset_index(drop=True)

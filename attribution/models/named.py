@@ -6,7 +6,7 @@ import ast
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from attribution.errors import ConfigError, MissingAges, quoted
+from attribution.errors import AttributionError, ConfigError, MissingAges, quoted
 from attribution.models.heuristic import (
     FirstTouch,
     LastNonDirect,
@@ -29,15 +29,31 @@ __all__ = ["default_models", "model_from_text", "usable_models"]
 
 _CLASSES: dict[str, Any] = {
     cls.__name__: cls
-    for cls in (FirstTouch, LastTouch, LastNonDirect, Linear, TimeDecay, PositionBased, Markov,
-                Shapley)
+    for cls in (
+        FirstTouch,
+        LastTouch,
+        LastNonDirect,
+        Linear,
+        TimeDecay,
+        PositionBased,
+        Markov,
+        Shapley,
+    )
 }
 
 
 def default_models(half_life: str = "7D") -> list[Model]:
     """Return the models a comparison shows unless told otherwise."""
-    return [FirstTouch(), LastTouch(), LastNonDirect(), Linear(), TimeDecay(half_life),
-            PositionBased(), Markov(), Shapley()]
+    return [
+        FirstTouch(),
+        LastTouch(),
+        LastNonDirect(),
+        Linear(),
+        TimeDecay(half_life),
+        PositionBased(),
+        Markov(),
+        Shapley(),
+    ]
 
 
 def model_from_text(text: str) -> Model:
@@ -61,7 +77,7 @@ def model_from_text(text: str) -> Model:
         positional = [ast.literal_eval(item) for item in call.args]
         named = {str(item.arg): ast.literal_eval(item.value) for item in call.keywords}
         model: Model = _CLASSES[call.func.id](*positional, **named)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributionError) as error:
         raise ConfigError(
             f"models: {quoted(text)} cannot be made: {error}. "
             f"Write its parameters as in {call.func.id}({_example(call.func.id)})."
@@ -69,9 +85,7 @@ def model_from_text(text: str) -> Model:
     return model
 
 
-def usable_models(
-    journeys: Journeys, models: Sequence[Model]
-) -> tuple[list[Model], list[Model]]:
+def usable_models(journeys: Journeys, models: Sequence[Model]) -> tuple[list[Model], list[Model]]:
     """Return the models these journeys can feed, and those left out because they need times."""
     usable: list[Model] = []
     left_out: list[Model] = []

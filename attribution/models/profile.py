@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["profile", "profiles"]
 
 _TOUCH: dict[str, Model] = {
-    "first": FirstTouch(), "last": LastTouch(), "linear": Linear(), "position": PositionBased(),
+    "first": FirstTouch(),
+    "last": LastTouch(),
+    "linear": Linear(),
+    "position": PositionBased(),
 }
 _TIMED: dict[str, Model] = {"time decay": TimeDecay()}
 
@@ -34,8 +37,10 @@ _TIMED: dict[str, Model] = {"time decay": TimeDecay()}
 _PROFILES: dict[str, tuple[str, dict[str, Model], dict[str, Model]]] = {
     "exact": (
         "exact",
-        _TOUCH | {
-            "markov(1)": Markov(), "shapley(conversions)": Shapley(),
+        _TOUCH
+        | {
+            "markov(1)": Markov(),
+            "shapley(conversions)": Shapley(),
             "shapley(rate)": Shapley(worth="rate"),
         },
         _TIMED,
@@ -43,15 +48,20 @@ _PROFILES: dict[str, tuple[str, dict[str, Model], dict[str, Model]]] = {
     "channelattribution-2.2.5": (
         "ChannelAttribution 2.2.5",
         {
-            "first": FirstTouch(), "last": LastTouch(), "linear": Linear(),
+            "first": FirstTouch(),
+            "last": LastTouch(),
+            "linear": Linear(),
             "markov(1)": TruncatedMarkov(),
         },
         {},
     ),
     "mam-1": (
         "MAM 1.0.10",
-        {name: Buyers(model) for name, model in _TOUCH.items()} | {
-            "time decay": Buyers(StepDecay()), "markov": MoneyMarkov(), "shapley": LocalShapley(),
+        {name: Buyers(model) for name, model in _TOUCH.items()}
+        | {
+            "time decay": Buyers(StepDecay()),
+            "markov": MoneyMarkov(),
+            "shapley": LocalShapley(),
         },
         {},
     ),
@@ -63,10 +73,14 @@ _PROFILES: dict[str, tuple[str, dict[str, Model], dict[str, Model]]] = {
     "mta-0.0.9": (
         "mta 0.0.9",
         {
-            "first": FirstTouch(), "last": LastTouch(),
+            "first": FirstTouch(),
+            "last": LastTouch(),
             # Both are an equal split over the distinct channels of a journey.
-            "linear": Shapley(), "position": Collapsed(PositionBased()),
-            "time decay": RankDecay(), "markov": ObservedPaths(), "shapley": Shapley(),
+            "linear": Shapley(),
+            "position": Collapsed(PositionBased()),
+            "time decay": RankDecay(),
+            "markov": ObservedPaths(),
+            "shapley": Shapley(),
         },
         {},
     ),
@@ -84,7 +98,8 @@ _PROFILES: dict[str, tuple[str, dict[str, Model], dict[str, Model]]] = {
     "mta-audit-0.1.2": (
         "mta-audit 0.1.2",
         {
-            "first": Buyers(FirstTouch()), "last": Buyers(LastTouch()),
+            "first": Buyers(FirstTouch()),
+            "last": Buyers(LastTouch()),
             "linear": Buyers(Linear()),
             "markov reconnect": MoneyFollows(Markov(removal="reconnect")),
             "markov redirect_to_null": MoneyFollows(Markov()),

@@ -195,10 +195,14 @@ class DeclaredWeights:
     def unmatched(self, journeys: Journeys) -> list[str]:
         """Return the channel patterns that match none of the journeys' channels."""
         terms = self.terms
-        patterns = dict.fromkeys([
-            *(pattern for pattern, _ in terms.channel), *(pattern for pattern, _ in terms.lookback),
-            *terms.ignore, *(pattern for tier in terms.priority for pattern in tier),
-        ])
+        patterns = dict.fromkeys(
+            [
+                *(pattern for pattern, _ in terms.channel),
+                *(pattern for pattern, _ in terms.lookback),
+                *terms.ignore,
+                *(pattern for tier in terms.priority for pattern in tier),
+            ]
+        )
         return [p for p in patterns if (deciding([p], journeys.channels) < 0).all()]
 
 
@@ -211,7 +215,8 @@ def deciding(patterns: Sequence[str], names: Iterable[str]) -> NDArray[np.int64]
     regexes = [(i, _regex(patterns[i])) for i in order]
     return np.array(
         [
-            exact[name] if name in exact
+            exact[name]
+            if name in exact
             else next((i for i, regex in regexes if regex.fullmatch(name)), -1)
             for name in names
         ],
@@ -224,9 +229,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(wild.get(c, re.escape(c)) for c in pattern), re.DOTALL)
 
 
-def _by_pattern(
-    weights: Sequence[tuple[str, float]], names: Sequence[str]
-) -> NDArray[np.float64]:
+def _by_pattern(weights: Sequence[tuple[str, float]], names: Sequence[str]) -> NDArray[np.float64]:
     """Return the weight of each name, 1 where no pattern matches."""
     table = np.array([*(weight for _, weight in weights), 1.0])
     return np.asarray(table[deciding([pattern for pattern, _ in weights], names)])
@@ -247,17 +250,13 @@ def _by_type(weights: Sequence[tuple[str, float]], journeys: Journeys) -> NDArra
     return np.asarray(_by_pattern(weights, names)[codes])  # code -1, a missing type, is the last
 
 
-def _lookbacks(
-    lookback: Sequence[tuple[str, str]], channels: Sequence[str]
-) -> NDArray[np.int64]:
+def _lookbacks(lookback: Sequence[tuple[str, str]], channels: Sequence[str]) -> NDArray[np.int64]:
     limits = [duration_ms(duration, "lookback", least=1) for _, duration in lookback]
     table = np.array([*limits, _NEVER], dtype=np.int64)
     return np.asarray(table[deciding([pattern for pattern, _ in lookback], channels)])
 
 
-def _narrowed(
-    journeys: Journeys, counts: NDArray[np.bool_], terms: Terms
-) -> NDArray[np.bool_]:
+def _narrowed(journeys: Journeys, counts: NDArray[np.bool_], terms: Terms) -> NDArray[np.bool_]:
     """Return which touchpoints still count: of each journey, those of the best rank it has."""
     ranks = []
     if terms.ignore:

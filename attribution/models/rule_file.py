@@ -24,8 +24,23 @@ KeyPath = tuple[str | int, ...]
 _LEAST, _MOST = 1e-9, 1e9  # products of a few such weights stay far from 0 and infinity
 _SHARES = ("first", "middle", "last")
 _POSITION_KEYS = (*_SHARES, "only", "from_end", "rest")
-_LOOKALIKES = {"＝": "=", "“": '"', "”": '"', "‘": "'", "’": "'", "，": ",", "［": "[", "］": "]",
-               "【": "[", "】": "]", "｛": "{", "｝": "}", "＃": "#", "：": "=", "＊": "*"}
+_LOOKALIKES = {
+    "＝": "=",
+    "“": '"',
+    "”": '"',
+    "‘": "'",
+    "’": "'",
+    "，": ",",
+    "［": "[",
+    "］": "]",
+    "【": "[",
+    "】": "]",
+    "｛": "{",
+    "｝": "}",
+    "＃": "#",
+    "：": "=",
+    "＊": "*",
+}
 
 
 @dataclass(frozen=True)
@@ -105,8 +120,12 @@ def read_terms(path: str | os.PathLike[str]) -> tuple[str, Terms]:
     page.check_keys((), document, _KEYS)
     name = page.text(("name",), document["name"]) if "name" in document else Path(file).stem
     readers: dict[str, Callable[[KeyPath, Any], Any]] = {
-        "position": page.position, "channel": page.weights, "event": page.weights,
-        "lookback": page.lookback, "ignore": page.patterns, "priority": page.tiers,
+        "position": page.position,
+        "channel": page.weights,
+        "event": page.weights,
+        "lookback": page.lookback,
+        "ignore": page.patterns,
+        "priority": page.tiers,
         "half_life": page.duration,
     }
     declared: dict[str, Any] = {
@@ -139,7 +158,9 @@ class _Page:
             if key not in allowed:
                 near = get_close_matches(key.lower(), allowed, n=1, cutoff=0.5)
                 raise self.error(
-                    (*at, key), f"an unknown key {quoted(key)}", f"one of {', '.join(allowed)}",
+                    (*at, key),
+                    f"an unknown key {quoted(key)}",
+                    f"one of {', '.join(allowed)}",
                     f"Did you mean {near[0]!r}?" if near else "Use one of these, or remove it.",
                 )
 
@@ -147,8 +168,9 @@ class _Page:
         if not isinstance(value, dict):
             raise self.error(at, _shown(value), "a table", f"Write {example}.")
         if not value:
-            raise self.error(at, "an empty table", "at least one entry",
-                             f"Write {example}, or remove the table.")
+            raise self.error(
+                at, "an empty table", "at least one entry", f"Write {example}, or remove the table."
+            )
         return value
 
     def text(self, at: KeyPath, value: object) -> str:
@@ -160,12 +182,16 @@ class _Page:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if isinstance(value, dict):
             raise self.error(
-                at, "a table", "a weight",
+                at,
+                "a table",
+                "a weight",
                 'Put a name that holds a dot in quotation marks, such as "live.main" = 2.',
             )
         if not is_number or not (value == 0 or _LEAST <= value <= _MOST):  # type: ignore[operator]
             raise self.error(
-                at, _shown(value), f"a weight: 0, or a number from {_LEAST:g} to {_MOST:g}",
+                at,
+                _shown(value),
+                f"a weight: 0, or a number from {_LEAST:g} to {_MOST:g}",
                 "Write a number without quotation marks, such as 0.5; 0 takes all weight away.",
             )
         return float(value)  # type: ignore[arg-type]
@@ -173,14 +199,19 @@ class _Page:
     def duration(self, at: KeyPath, value: object) -> str:
         if not isinstance(value, str) or not _is_duration(value):
             raise self.error(
-                at, _shown(value), "a duration above 0 with its unit",
+                at,
+                _shown(value),
+                "a duration above 0 with its unit",
                 'Write a number with a unit in quotation marks, such as "7D", "36h" or "30min".',
             )
         return value.strip()
 
     def weights(self, at: KeyPath, value: object) -> tuple[tuple[str, float], ...]:
-        example = '[channel] and below it "抖音*" = 2' if at[0] == "channel" else (
-            "[event] and below it click = 1")
+        example = (
+            '[channel] and below it "抖音*" = 2'
+            if at[0] == "channel"
+            else ("[event] and below it click = 1")
+        )
         table = self.table(at, value, example)
         return tuple(
             (self.text((*at, key), key), self.number((*at, key), item))
@@ -201,7 +232,9 @@ class _Page:
             return (self.text(at, value),)
         if not isinstance(value, list) or not value:
             raise self.error(
-                at, _shown(value), "a list of channel names or patterns",
+                at,
+                _shown(value),
+                "a list of channel names or patterns",
                 f'Write such as ["direct", "抖音*"], or remove {_dotted(at)}.',
             )
         return tuple(self.text((*at, i), item) for i, item in enumerate(value))
@@ -209,7 +242,9 @@ class _Page:
     def tiers(self, at: KeyPath, value: object) -> tuple[tuple[str, ...], ...]:
         if not isinstance(value, list) or not value:
             raise self.error(
-                at, _shown(value), "a list of channel patterns, the highest first",
+                at,
+                _shown(value),
+                "a list of channel patterns, the highest first",
                 'Write such as ["广告*", ["社群*", "短视频*"]]: an inner list is one tier.',
             )
         tiers = tuple(self.patterns((*at, i), item) for i, item in enumerate(value))
@@ -218,27 +253,34 @@ class _Page:
             for pattern in tier:
                 if seen.setdefault(pattern, i) != i:
                     raise self.error(
-                        (*at, i), f"{quoted(pattern)} again, after tier {seen[pattern] + 1}",
-                        "each pattern in one tier", "Keep it in the tier where it belongs.",
+                        (*at, i),
+                        f"{quoted(pattern)} again, after tier {seen[pattern] + 1}",
+                        "each pattern in one tier",
+                        "Keep it in the tier where it belongs.",
                     )
         return tiers
 
     def position(self, at: KeyPath, value: object) -> Shares | FromEnd:
         table = self.table(
-            at, value, "[position] and below it first = 0.4, middle = 0.2, last = 0.4")
+            at, value, "[position] and below it first = 0.4, middle = 0.2, last = 0.4"
+        )
         self.check_keys(at, table, _POSITION_KEYS)
         if "from_end" in table or "rest" in table:
             return self._from_end(at, table)
         missing = [key for key in _SHARES if key not in table]
         if missing:
             raise self.error(
-                at, f"no {' and no '.join(missing)}", "first, middle and last, or from_end",
+                at,
+                f"no {' and no '.join(missing)}",
+                "first, middle and last, or from_end",
                 f"Add {' and '.join(f'{key} = 0' for key in missing)} if they have no weight.",
             )
         shares = Shares(**{key: self.number((*at, key), item) for key, item in table.items()})
         if shares.first + shares.last == 0:
             raise self.error(
-                at, "first = 0 and last = 0", "a weight above 0 in one of them",
+                at,
+                "first = 0 and last = 0",
+                "a weight above 0 in one of them",
                 "A journey of two touchpoints has no middle and would lose all its weight.",
             )
         return shares
@@ -247,8 +289,10 @@ class _Page:
         other = next((key for key in table if key not in {"from_end", "rest"}), None)
         if other is not None:
             raise self.error(
-                (*at, other), f"{other!r} beside from_end",
-                "either from_end and rest, or first, middle, last and only", "Keep one of the two.",
+                (*at, other),
+                f"{other!r} beside from_end",
+                "either from_end and rest, or first, middle, last and only",
+                "Keep one of the two.",
             )
         value = table.get("from_end")
         if not isinstance(value, list) or not value:
@@ -261,7 +305,9 @@ class _Page:
         weights = tuple(self.number((*at, "from_end", i), item) for i, item in enumerate(value))
         if weights[0] == 0:
             raise self.error(
-                (*at, "from_end", 0), "0", "a weight above 0 for the last touchpoint",
+                (*at, "from_end", 0),
+                "0",
+                "a weight above 0 for the last touchpoint",
                 "A journey of one touchpoint would lose all its weight.",
             )
         return FromEnd(weights, self.number((*at, "rest"), table.get("rest", 0.0)))

@@ -41,7 +41,8 @@ class Shapley:
         "rate": the number of channels up to which every coalition is visited (2^n of them).
     permutations, seed
         "rate" with more channels: orders of arrival sampled, and the seed they are drawn with;
-        the credit then carries standard errors.
+        the credit then carries standard errors. A sample is drawn over the channels in the
+        order of their names, so renaming them moves it within those errors.
     """
 
     worth: Worth = "conversions"
@@ -54,6 +55,9 @@ class Shapley:
             raise ModelError(
                 f"Shapley(worth={self.worth!r}): write one of {', '.join(get_args(Worth))}."
             )
+        for name in ("exact", "permutations", "seed"):
+            if not isinstance(getattr(self, name), int):
+                raise ModelError(f"Shapley({name}={getattr(self, name)!r}): a whole number.")
         if not 0 <= self.exact <= _MOST_EXACT:
             raise ModelError(
                 f"Shapley(exact={self.exact!r}): between 0 and {_MOST_EXACT}; each further channel "
@@ -103,7 +107,10 @@ class Shapley:
         )
         credited = amounts * trials.sum()
         return Credit(
-            tally.channels, tally.measures, credited, tally.unattributed,
+            tally.channels,
+            tally.measures,
+            credited,
+            tally.unattributed,
             errors=errors * trials.sum() if sampled else None,
             caution=credited[:, 0] > touched * (1 + 1e-9),
         )

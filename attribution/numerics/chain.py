@@ -62,9 +62,7 @@ def _has_hubs(visits: Floats) -> bool:
     return bool(busiest.sum() > visits.sum() / 2)
 
 
-def _without_repeats(
-    q: csr_array, visits: Floats, reward: Floats
-) -> tuple[Floats, Floats] | None:
+def _without_repeats(q: csr_array, visits: Floats, reward: Floats) -> tuple[Floats, Floats] | None:
     """Take steps from a state to itself out first: I - q = (I - d)(I - (I - d)^-1 (q - d))."""
     from scipy.sparse import diags_array
 
@@ -270,16 +268,18 @@ def _worth(q: csr_array, visits: Floats, reward: Floats, last: NDArray[np.int64]
     size = int(group.max(initial=0)) + 1
     gather = csr_array((visits, (group, np.arange(len(group)))), shape=(size, len(group)))
     held = np.asarray(gather.sum(axis=1)).ravel()
-    spread = csr_array((np.ones(len(group)), (np.arange(len(group)), group)),
-                       shape=(len(group), size))
+    spread = csr_array(
+        (np.ones(len(group)), (np.arange(len(group)), group)), shape=(len(group), size)
+    )
     scale = np.where(held > 0, 1.0 / np.where(held > 0, held, 1.0), 0.0)[:, None]
     coarse = np.linalg.inv(np.eye(size) - (gather @ q @ spread).toarray() * scale)
     worth, best = reward.copy(), np.inf
     largest = np.abs(reward).max(axis=0, initial=0.0)
     for _ in range(_CYCLES * 4):
         residual = reward + q @ worth - worth
-        size_of = float((np.abs(residual).max(axis=0) / np.where(largest > 0, largest, 1)).max(
-            initial=0.0))
+        size_of = float(
+            (np.abs(residual).max(axis=0) / np.where(largest > 0, largest, 1)).max(initial=0.0)
+        )
         if size_of < 1e-15 or (size_of < 1e-13 and size_of >= best):
             return worth
         best = min(best, size_of)

@@ -140,4 +140,3 @@ def coalition_amounts(
     running = np.append(0, np.cumsum(bits))
     coalition = running[offsets[1:]] - running[offsets[:-1]]
     return np.asarray(np.bincount(coalition, weights=amounts, minlength=1 << players), dtype=float)
-

@@ -92,9 +92,7 @@ def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return words ^ (words >> np.uint64(31))
 
 
-def _segment_sums(
-    words: NDArray[np.uint64], offsets: NDArray[np.int64]
-) -> NDArray[np.uint64]:
+def _segment_sums(words: NDArray[np.uint64], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
     running = np.zeros(len(words) + 1, dtype=np.uint64)
     np.cumsum(words, out=running[1:])
     return running[offsets[1:]] - running[offsets[:-1]]

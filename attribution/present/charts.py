@@ -46,8 +46,10 @@ def nice_scale(low: float, high: float, most: int = 5) -> Scale:
 
 
 def _svg(height: float, parts: Sequence[Markup], label: str = "") -> Markup:
-    role = Markup('role="img" aria-label="{}"').format(label) if label else Markup(
-        'aria-hidden="true"'
+    role = (
+        Markup('role="img" aria-label="{}"').format(label)
+        if label
+        else Markup('aria-hidden="true"')
     )
     return Markup('<svg height="{}" {}>{}</svg>').format(height, role, joined(parts))
 
@@ -78,8 +80,10 @@ def _grid(scale: Scale) -> list[Markup]:
 
 def _triangle(x: float, *, left: bool) -> Markup:
     d = "M-5 0 L3 -4.5 L3 4.5 Z" if left else "M5 0 L-3 -4.5 L-3 4.5 Z"
-    return Markup('<svg x="{:.2f}%" y="{}" overflow="visible" width="1" height="1">'
-                  '<path class="edge" d="{}"/></svg>').format(x, _ROW / 2, d)
+    return Markup(
+        '<svg x="{:.2f}%" y="{}" overflow="visible" width="1" height="1">'
+        '<path class="edge" d="{}"/></svg>'
+    ).format(x, _ROW / 2, d)
 
 
 def _dot(kind: str, x: float, radius: float = 4.5) -> Markup:
@@ -89,7 +93,11 @@ def _dot(kind: str, x: float, radius: float = 4.5) -> Markup:
 
 
 def range_marks(
-    scale: Scale, figures: Mapping[str, float], first: str | None, last: str | None, headline: str,
+    scale: Scale,
+    figures: Mapping[str, float],
+    first: str | None,
+    last: str | None,
+    headline: str,
     label: str,
 ) -> Markup:
     """Return one row: the band of all models, a mark for each, the headline model's dot on top.
@@ -110,7 +118,8 @@ def range_marks(
     parts += [_vertical("cap", scale.at(end), middle - 5, middle + 5) for end in (low, high)]
     parts += [
         _vertical("tick", scale.at(figure), middle - 5, middle + 5)
-        for name, figure in figures.items() if name not in (first, last, headline)
+        for name, figure in figures.items()
+        if name not in (first, last, headline)
     ]
     if first is not None:
         parts.append(_triangle(scale.at(figures[first]), left=True))
@@ -143,14 +152,13 @@ def legend_mark(kind: str) -> Markup:
         "other": _vertical("tick", 50, half - 5, half + 5),
         "headline": _dot("mark", 50),
         "band": Markup('<rect class="band" x="0" width="100%" y="{}" height="6"/>').format(half - 3)
-        + _vertical("cap", 0, half - 5, half + 5) + _vertical("cap", 100, half - 5, half + 5),
+        + _vertical("cap", 0, half - 5, half + 5)
+        + _vertical("cap", 100, half - 5, half + 5),
     }[kind]
     return Markup('<svg height="12" viewBox="0 5 22 12" aria-hidden="true">{}</svg>').format(drawn)
 
 
-def bars(
-    shares: Sequence[float], above: Sequence[str], below: Sequence[str], label: str
-) -> Markup:
+def bars(shares: Sequence[float], above: Sequence[str], below: Sequence[str], label: str) -> Markup:
     """Return vertical bars from zero with a figure above and a name below each."""
     height, top, floor = 150, 16, 132
     largest = max([*shares, 1e-12])
@@ -161,8 +169,9 @@ def bars(
         x = place * width
         centre = f"{x + width / 2:.2f}%"
         parts.append(
-            Markup('<rect class="bar" x="{:.2f}%" width="{:.2f}%" y="{:.1f}" height="{:.1f}"/>')
-            .format(x + width * 0.06, width * 0.88, floor - size, size)
+            Markup(
+                '<rect class="bar" x="{:.2f}%" width="{:.2f}%" y="{:.1f}" height="{:.1f}"/>'
+            ).format(x + width * 0.06, width * 0.88, floor - size, size)
         )
         parts.append(_text(centre, floor - size - 4, above[place]))
         parts.append(_text(centre, floor + 15, below[place]))

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["credit_by_model", "exact_and_distances"]
 
+_AGREE = 0.15  # models this close, relative to the headline, say the same
+
 
 def credit_by_model(report: Report) -> Fragment:
     """Return the range plot: one row per channel, the band of all models, and the caveat."""
     words, spread = report.words, report.spread
-    if not len(spread):
-        return page(words.language, nothing(report, "credit_kicker", unit=""))
+    if not report.credited:
+        return page(words.language, nothing(report, "credit_kicker", unit=report.unit.label))
     first, last = report.named(FirstTouch), report.named(LastTouch)
     shown, unit = report.shown(), report.unit
     rest = report.channels.drop(index=shown)
@@ -33,40 +35,74 @@ def credit_by_model(report: Report) -> Fragment:
     figures = {name: _line(report.channels.T[name]) for name in shown}
     if len(rest):
         figures[words("other_channels", count=len(rest))] = _line(rest.sum())
-    everything = [x for line in figures.values() for x in line.values()] + [lost]
-    scale = charts.nice_scale(min(everything), max(everything))
+    # Rows that are no channel must not flatten the channels: they are drawn where they fit.
+    inner = [x for name in shown for x in figures[name].values()]
+    reach = 3 * max(map(abs, inner))
+    fitting = [x for x in (lost, *(_line(rest.sum()).values() if len(rest) else ())) if x <= reach]
+    scale = charts.nice_scale(min(inner), max([*inner, *fitting]))
     body, rows = [], []
     for name, line in figures.items():
         known = name in spread.index
-        body.append([
-            Markup('<td class="name" title="{}">{}</td>').format(name, name),
-            charts.range_marks(scale, line, first, last, report.headline,
-                               _spoken(report, name, line)),
-            f"{words.written(min(line.values()), unit)}–{words.written(max(line.values()), unit)}",
-            _spread_cell(report, max(line.values()) - min(line.values()), line[report.headline]),
-            _rank_cell(spread.T[name]) if known else "",
-            _why(report, line) if known else "",
-        ])
+        body.append(
+            [
+                Markup('<td class="name" title="{}">{}</td>').format(name, name),
+                charts.range_marks(
+                    scale, line, first, last, report.headline, _spoken(report, name, line)
+                )
+                if max(line.values()) <= scale.high
+                else "",
+                "–".join(words.written(end(line.values()), unit) for end in (min, max)),
+                _spread_cell(
+                    report, max(line.values()) - min(line.values()), line[report.headline]
+                ),
+                _rank_cell(spread.T[name]) if known else "",
+                _why(report, line) if known else "",
+            ]
+        )
         rows.append("" if known else "rest")
     if lost:
-        missing = "why_unattributed" if report.journeys.ages is not None else (
-            "why_unattributed_paths")
-        body.append([words("unattributed"),
-                     charts.single_mark(scale, lost, words.written(lost, unit)),
-                     words.written(lost, unit), words.percent(0.0), "", words(missing)])
+        missing = (
+            "why_unattributed" if report.journeys.ages is not None else ("why_unattributed_paths")
+        )
+        body.append(
+            [
+                words("unattributed"),
+                charts.single_mark(scale, lost, words.written(lost, unit))
+                if lost <= scale.high
+                else "",
+                words.written(lost, unit),
+                words.percent(0.0),
+                "",
+                words(missing),
+            ]
+        )
         rows.append("rest")
     plot = table(
-        [words("channel"), charts.axis(scale, lambda t: words.tick(t, unit)),
-         f"{words('low_high')} {unit.label}", words("spread_of"), words("rank"), words("why")],
-        body, kinds=["name", "plot", "low", "spread", "rank", "why"], rows=rows, name="plots",
+        [
+            words("channel"),
+            charts.axis(scale, lambda t: words.tick(t, unit)),
+            f"{words('low_high')} {unit.label}",
+            words("spread_of"),
+            words("rank"),
+            words("why"),
+        ],
+        body,
+        kinds=["name", "plot", "low", "spread", "rank", "why"],
+        rows=rows,
+        name="plots",
     )
     caveat = Markup('<p class="caveat"><b>{}</b> {}</p>').format(
         words("caveat_title"), words("caveat_text")
     )
-    return page(words.language, section(
-        words("credit_kicker", unit=unit.label), _credit_title(report, shown),
-        figure(_legend(report, first, last) + plot), caveat,
-    ))
+    return page(
+        words.language,
+        section(
+            words("credit_kicker", unit=unit.label),
+            _credit_title(report, shown),
+            figure(_legend(report, first, last) + plot),
+            caveat,
+        ),
+    )
 
 
 def _line(figures: pd.Series[float]) -> dict[str, float]:
@@ -75,12 +111,19 @@ def _line(figures: pd.Series[float]) -> dict[str, float]:
 
 def _credit_title(report: Report, shown: list[str]) -> str:
     spread = report.spread.loc[shown]
-    weighty = spread["headline"] >= WEIGHTY * spread["headline"].sum()
-    wide = spread.loc[weighty, "spread"].fillna(0.0)
-    widest = wide[wide > HOLDS].sort_values(ascending=False).index[:3]
-    if not len(widest):
-        return report.words("credit_title_hold", limit=report.words.percent(HOLDS))
-    return report.words("credit_title", names=report.words.listed(list(widest)))
+    base = spread["headline"].abs()
+    weighty = base >= WEIGHTY * base.sum()
+    if not weighty.any():
+        weighty |= True
+    parting = spread["spread"].fillna(0.0)
+    widest = parting[weighty & (parting > HOLDS)].sort_values(ascending=False).index[:3]
+    words = report.words
+    if len(widest):
+        return words("credit_title", names=words.listed(list(widest)))
+    limit, least = words.percent(HOLDS), words.percent(WEIGHTY)
+    if (report.spread["spread"].fillna(0.0) <= HOLDS).all():
+        return words("credit_title_hold", limit=limit)
+    return words("credit_title_weighty", limit=limit, least=least)
 
 
 def _legend(report: Report, first: str | None, last: str | None) -> Markup:
@@ -92,10 +135,13 @@ def _legend(report: Report, first: str | None, last: str | None) -> Markup:
         ("headline", words("legend_headline", model=words.model(report.headline))),
         ("band", words("legend_band")),
     ]
-    return Markup('<p class="legend">{}</p>').format(joined(
-        Markup("<span>{}{}</span>").format(charts.legend_mark(kind), text)
-        for kind, text in marks if text
-    ))
+    return Markup('<p class="legend">{}</p>').format(
+        joined(
+            Markup("<span>{}{}</span>").format(charts.legend_mark(kind), text)
+            for kind, text in marks
+            if text
+        )
+    )
 
 
 def _spoken(report: Report, name: str, line: dict[str, float]) -> str:
@@ -125,8 +171,10 @@ def _why(report: Report, line: dict[str, float]) -> str:
     graph = report.named(Markov)
     if first and last:
         opened, ended = line[first], line[last]
-        for more, less, much, some in ((opened, ended, "why_opens", "why_opens_some"),
-                                       (ended, opened, "why_ends", "why_ends_some")):
+        for more, less, much, some in (
+            (opened, ended, "why_opens", "why_opens_some"),
+            (ended, opened, "why_ends", "why_ends_some"),
+        ):
             if more > 2 * less:
                 return words(much)
             if more > 1.25 * less:
@@ -137,7 +185,8 @@ def _why(report: Report, line: dict[str, float]) -> str:
             return words("why_graph")
         if line[graph] > 1.1 * max(rules, default=0.0):
             return words("why_graph_more")
-    return words("why_agree") if max(line.values()) else ""
+    apart = max(line.values()) - min(line.values())
+    return words("why_agree") if 0 < apart <= _AGREE * abs(line[report.headline]) else ""
 
 
 def exact_and_distances(report: Report) -> Fragment:
@@ -167,15 +216,23 @@ def _exact(report: Report) -> Markup:
         for name, line, kind in lines
     ]
     totals = report.journeys.amounts().sum(axis=0)
-    legend = Markup('<p class="after"><span class="swatch-above">{}</span> <span '
-                    'class="swatch-below">{}</span> {}</p>').format(
-        words("above"), words("below"),
-        words("exact_legend", model=words.model(report.headline)))
+    legend = Markup(
+        '<p class="after"><span class="swatch-above">{}</span> <span '
+        'class="swatch-below">{}</span> {}</p>'
+    ).format(
+        words("above"), words("below"), words("exact_legend", model=words.model(report.headline))
+    )
     return section(
         f"{words('exact_kicker')} · {unit.label}",
         words("exact_title", total=report.amount(totals[0], totals[1])),
-        figure(table([words("channel"), *(words.model(m) for m in models)], body,
-                     kinds=["name", *("" for _ in models)], rows=[k for *_, k in lines])),
+        figure(
+            table(
+                [words("channel"), *(words.model(m) for m in models)],
+                body,
+                kinds=["name", *("" for _ in models)],
+                rows=[k for *_, k in lines],
+            )
+        ),
         legend,
     )
 
@@ -199,16 +256,25 @@ def _distances(report: Report) -> Markup:
     for i, name in enumerate(names):
         cells: list[Markup] = [
             Markup('<td style="background:rgba(var(--above),{:.2f})">{}</td>').format(
-                min(0.6, share[i, j] * 1.4),
-                words.percent(share[i, j]).rstrip("%"))
+                min(0.6, share[i, j] * 1.4), words.percent(share[i, j]).rstrip("%")
+            )
             for j in range(i)
         ]
-        body.append([name, *cells, *(["·"] if i < len(names) - 1 else []),
-                     *("" for _ in range(len(names) - i - 2))])
+        body.append(
+            [
+                name,
+                *cells,
+                *(["·"] if i < len(names) - 1 else []),
+                *("" for _ in range(len(names) - i - 2)),
+            ]
+        )
     return section(
-        words("distance_kicker"), _distance_title(report, apart),
-        figure(table(["", *names[:-1]], body, kinds=["name", *("" for _ in names[:-1])]),
-               words("distance_note")),
+        words("distance_kicker"),
+        _distance_title(report, apart),
+        figure(
+            table(["", *names[:-1]], body, kinds=["name", *("" for _ in names[:-1])]),
+            words("distance_note") if {"Linear", "Shapley"} <= set(apart.index) else "",
+        ),
     )
 
 
@@ -219,8 +285,11 @@ def _distance_title(report: Report, apart: pd.DataFrame) -> str:
     share = apart.to_numpy(dtype=float)
     pairs = [(float(share[i, j]), i, j) for i in range(count) for j in range(i)]
     (far, a, b), (_, c, d) = max(pairs), min(pairs)
+    if far < 1e-9:
+        return words("distance_title_same")
     one, two = words.model(apart.index[b]), words.model(apart.index[a])
     if count == 2:
         return words("distance_title_two", a=one, b=two, share=words.percent(far))
-    return words("distance_title", a=one, b=two,
-                 c=words.model(apart.index[d]), d=words.model(apart.index[c]))
+    return words(
+        "distance_title", a=one, b=two, c=words.model(apart.index[d]), d=words.model(apart.index[c])
+    )

@@ -66,7 +66,8 @@ def flow_of(journeys: Journeys, others: str) -> Flow:
     begun = max(sum(d["count"] for _, _, d in graph.out_edges(START, data=True)), 1e-12)
     steps = {(a, b): d["count"] for a, b, d in graph.edges(data=True)}
     inner = {
-        (a, b): c for (a, b), c in steps.items()
+        (a, b): c
+        for (a, b), c in steps.items()
         if a != b and b != NULL and c / begun >= _LEAST_SHARE
     }
     moves = sum(c for (_, b), c in steps.items() if b != NULL)
@@ -94,7 +95,8 @@ def _layers(
     layers = [list(part) for part in np.array_split(np.array(ranked, dtype=object), _LAYERS)]
     return {
         name: (layer, place / (len(part) - 1) if len(part) > 1 else 0.5)
-        for layer, part in enumerate(layers) for place, name in enumerate(part)
+        for layer, part in enumerate(layers)
+        for place, name in enumerate(part)
     }
 
 
@@ -114,12 +116,16 @@ def drawn(flow: Flow, words: Words, label: str) -> Markup:
         line, middle = _curve(at[edge[0]], at[edge[1]], share)
         width = 1.0 + 11.0 * counts[edge] / largest
         kind = "flow order" if edge[1] == CONVERSION else "flow"
-        lines.append(Markup('<path class="{}" d="{}" stroke-width="{:.1f}"/>').format(
-            kind, line, width))
+        lines.append(
+            Markup('<path class="{}" d="{}" stroke-width="{:.1f}"/>').format(kind, line, width)
+        )
         if edge in labelled:
             chance = words.percent(flow.graph.edges[edge]["probability"])
-            labels.append(Markup('<text class="halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">'
-                                 "{}</text>").format(middle[0], middle[1] + 4, chance))
+            labels.append(
+                Markup(
+                    '<text class="halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>'
+                ).format(middle[0], middle[1] + 4, chance)
+            )
     nodes = [_node(flow.graph, name, at[name], words) for name in at]
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>').format(
         _WIDTH, _HEIGHT, label, joined(lines), joined(labels), joined(nodes)
@@ -146,15 +152,18 @@ def _node(graph: nx.DiGraph, name: str, at: tuple[float, float], words: Words) -
     if name in (START, CONVERSION):
         title = words("graph_start" if name == START else "graph_order")
         below = y + 36
-        text = Markup('<text class="strong halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}'
-                      "</text>").format(x, below, title)
+        text = Markup(
+            '<text class="strong halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>'
+        ).format(x, below, title)
         kind = "node order" if name == CONVERSION else "node"
-        return Markup('<circle class="{}" cx="{:.0f}" cy="{:.0f}" r="20"/>').format(
-            kind, x, y) + text
+        return (
+            Markup('<circle class="{}" cx="{:.0f}" cy="{:.0f}" r="20"/>').format(kind, x, y) + text
+        )
     small = Markup("")
     if ends is not None:
-        small = Markup('<text class="halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>'
-                       ).format(x, y + 38, words("graph_ends", share=words.percent(ends)))
+        small = Markup(
+            '<text class="halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>'
+        ).format(x, y + 38, words("graph_ends", share=words.percent(ends)))
     shown = name if len(name) <= 20 else f"{name[:19]}…"
     return Markup(
         '<g><title>{}</title><circle class="node" cx="{:.0f}" cy="{:.0f}" r="9"/>'

@@ -36,11 +36,18 @@ def graph_and_removal(report: Report) -> Fragment:
 def _graph(report: Report) -> Markup:
     words = report.words
     seen = flow.flow_of(report.journeys, words("graph_others", count=_rolled_up(report)))
-    title = words("graph_title", opener=seen.opener, closer=seen.closer)
+    title = words(
+        "graph_title" if report.credited else "graph_title_none",
+        opener=words.short(seen.opener),
+        closer=words.short(seen.closer),
+    )
     return section(
-        words("graph_kicker", all=len(report.channels), shown=len(seen.position)), title,
-        figure(flow.drawn(seen, words, title), words(
-            "graph_note", hidden=words.percent(seen.hidden), limit=words.percent(0.015, 1))),
+        words("graph_kicker", all=len(report.channels), shown=len(seen.position)),
+        title,
+        figure(
+            flow.drawn(seen, words, title),
+            words("graph_note", hidden=words.percent(seen.hidden), limit=words.percent(0.015, 1)),
+        ),
     )
 
 
@@ -51,8 +58,9 @@ def _rolled_up(report: Report) -> int:
 def _removal(report: Report) -> Markup:
     words = report.words
     found = [(n, c) for n, c in report.comparison.credits.items() if c.effects is not None]
-    if not found:
-        return nothing(report, "removal_kicker", model="Markov", measure=report.measure_word)
+    if not found or not report.credited:
+        kicker = words("removal_kicker", model="Markov", measure=report.measure_word)
+        return section(kicker, words("no_orders" if found else "removal_none"))
     name, credit = found[0]
     effects = credit.removal_effects
     assert effects is not None  # noqa: S101
@@ -60,22 +68,33 @@ def _removal(report: Report) -> Markup:
     top = ranked.iloc[: SHOWN_CHANNELS + 2]
     scale = charts.nice_scale(float(top.min()), float(top.max()), 4)
     body = [
-        [Markup('<td class="name" title="{0}">{0}</td>').format(channel),
-         charts.value_bar(scale, effect, f"{channel} {words.percent(effect, 1)}"),
-         words.percent(effect, 1)]
+        [
+            Markup('<td class="name" title="{0}">{0}</td>').format(channel),
+            charts.value_bar(scale, effect, f"{channel} {words.percent(effect, 1)}"),
+            words.percent(effect, 1),
+        ]
         for channel, effect in top.items()
     ]
     if len(ranked) > len(top):
         body.append([words("other_channels", count=len(ranked) - len(top)), "", "–"])
     drawing = table(
-        [words("removal_channel"), charts.axis(scale, lambda t: words.percent(t)),
-         words("removal_effect")],
-        body, kinds=["name", "plot", ""], name="plots",
+        [
+            words("removal_channel"),
+            charts.axis(scale, lambda t: words.percent(t, 0 if scale.high > 0.05 else 1)),
+            words("removal_effect"),
+        ],
+        body,
+        kinds=["name", "plot", ""],
+        name="plots",
     )
     return section(
         words("removal_kicker", model=words.model(name), measure=report.measure_word),
-        words("removal_title", channel=str(top.index[0]), share=words.percent(top.iloc[0]),
-              measure=report.measure_word),
+        words(
+            "removal_title",
+            channel=words.short(str(top.index[0])),
+            share=words.percent(top.iloc[0]),
+            measure=report.measure_word,
+        ),
         figure(drawing, words("removal_note")),
     )
 
@@ -83,9 +102,7 @@ def _removal(report: Report) -> Markup:
 def shape_of_journeys(report: Report) -> Fragment:
     """Return path length, time lag where times exist, and the top paths."""
     words = report.words
-    buyers = report.journeys.take(
-        (report.journeys.conversions > 0) & (report.journeys.lengths > 0)
-    )
+    buyers = report.journeys.take((report.journeys.conversions > 0) & (report.journeys.lengths > 0))
     if not len(buyers):
         return page(words.language, nothing(report, "length_kicker"))
     parts = [_lengths(report, buyers)]
@@ -100,14 +117,15 @@ def _lengths(report: Report, buyers: Journeys) -> Markup:
     weight = buyers.amounts()[:, 0]
     length = np.minimum(buyers.lengths, _LONGEST_BAR)
     share = np.bincount(length, weights=weight, minlength=2)[1:] / weight.sum()
-    names = [f"{i + 1}" if i + 1 < _LONGEST_BAR else f"{_LONGEST_BAR}+"
-             for i in range(len(share))]
+    names = [f"{i + 1}" if i + 1 < _LONGEST_BAR else f"{_LONGEST_BAR}+" for i in range(len(share))]
     title = words("length_title", share=words.percent(1 - share[0]))
     return section(
-        words("length_kicker"), title,
-        figure(charts.bars(list(share), [words.percent(s).rstrip("%") for s in share], names,
-                           title),
-               words("length_note", share=words.percent(share[0]))),
+        words("length_kicker"),
+        title,
+        figure(
+            charts.bars(list(share), [words.percent(s).rstrip("%") for s in share], names, title),
+            words("length_note", share=words.percent(share[0])),
+        ),
     )
 
 
@@ -122,13 +140,21 @@ def _lags(report: Report, buyers: Journeys) -> Markup:
     names = [report.span(h) for h in hours]
     a = next((i for i, s in enumerate(within) if s >= 0.5), len(within) - 1)
     b = max(a, len(within) - 2)
-    title = words("lag_title", first=words.percent(within[a]), within=names[a],
-                  late=words.percent(1 - within[b]), after=names[b])
+    title = words(
+        "lag_title",
+        first=words.percent(within[a]),
+        within=names[a],
+        late=words.percent(1 - within[b]),
+        after=names[b],
+    )
     week = float(weight[oldest > 168].sum() / weight.sum())
     return section(
-        words("lag_kicker"), title,
-        figure(charts.bars(within, [words.percent(s).rstrip("%") for s in within], names, title),
-               words("lag_note", window=report.span(168), share=words.percent(week))),
+        words("lag_kicker"),
+        title,
+        figure(
+            charts.bars(within, [words.percent(s).rstrip("%") for s in within], names, title),
+            words("lag_note", window=report.span(168), share=words.percent(week)),
+        ),
     )
 
 
@@ -139,7 +165,8 @@ def _paths(report: Report) -> Markup:
     first, inverse = sequences.group(known.offsets, known.codes)
     orders = known.amounts()[:, 0]
     sums = sequences.sum_by(
-        inverse, np.column_stack([known.amounts()[:, :2], orders + known.weighted_nulls()]),
+        inverse,
+        np.column_stack([known.amounts()[:, :2], orders + known.weighted_nulls()]),
         len(first),
     )
     order = np.argsort(-sums[:, 0], kind="stable")
@@ -162,24 +189,36 @@ def _paths(report: Report) -> Markup:
     body = [line(_chips(known, first[g]), sums[g], rate=True) for g in top]
     kinds = ["" for _ in body]
     if len(rest):
-        body.append(line(words("paths_others", count=words.count(len(rest))),
-                         sums[rest].sum(axis=0), rate=False))
+        body.append(
+            line(
+                words("paths_others", count=words.count(len(rest))),
+                sums[rest].sum(axis=0),
+                rate=False,
+            )
+        )
         kinds.append("rest")
     body.append(line(words("paths_total"), total, rate=False))
     kinds.append("sum")
     return section(
         words("paths_kicker"),
-        words("paths_title", count=len(top),
-              share=words.percent(sums[top, 0].sum() / max(total[0], 1e-12))),
-        figure(table(head, body, kinds=["path", *("" for _ in head[1:])], rows=kinds),
-               words("paths_note") if nulls else ""),
+        words(
+            "paths_title",
+            count=len(top),
+            share=words.percent(sums[top, 0].sum() / max(total[0], 1e-12)),
+        ),
+        figure(
+            table(head, body, kinds=["path", *("" for _ in head[1:])], rows=kinds),
+            words("paths_note") if nulls else "",
+        ),
     )
 
 
 def _chips(journeys: Journeys, which: int) -> Markup:
     codes = journeys.codes[journeys.offsets[which] : journeys.offsets[which + 1]]
-    chips = [Markup('<span class="chip" title="{0}">{0}</span>').format(journeys.channels[c])
-             for c in codes[:6]]
+    chips = [
+        Markup('<span class="chip" title="{0}">{0}</span>').format(journeys.channels[c])
+        for c in codes[:6]
+    ]
     if len(codes) > 6:
         chips.append(Markup("…"))
     return Markup('<span class="then">›</span>').join(chips)

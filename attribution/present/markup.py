@@ -22,9 +22,7 @@ class Fragment:
     language: str
 
     def _repr_html_(self) -> str:
-        return str(
-            Markup('<div class="ar" lang="{}">{}</div>').format(self.language, self.html)
-        )
+        return str(Markup('<div class="ar" lang="{}">{}</div>').format(self.language, self.html))
 
 
 def joined(parts: Iterable[Markup]) -> Markup:
@@ -62,8 +60,12 @@ def row(kind: str, *sections: Markup) -> Markup:
 
 
 def table(
-    head: Sequence[Markup | str], body: Iterable[Sequence[Markup | str]], *,
-    kinds: Sequence[str], rows: Sequence[str] = (), name: str = "",
+    head: Sequence[Markup | str],
+    body: Iterable[Sequence[Markup | str]],
+    *,
+    kinds: Sequence[str],
+    rows: Sequence[str] = (),
+    name: str = "",
 ) -> Markup:
     """Return a table; `kinds` are the columns' classes, `rows` the rows' (as far as given)."""
     heads = joined(
@@ -74,7 +76,8 @@ def table(
     for place, cells in enumerate(body):
         kind = rows[place] if place < len(rows) else ""
         filled = joined(
-            cell if isinstance(cell, Markup) and cell.startswith("<td")
+            cell
+            if isinstance(cell, Markup) and cell.startswith("<td")
             else Markup('<td class="{}">{}</td>').format(column, cell)
             for column, cell in zip(kinds, cells, strict=True)
         )

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from attribution.model import label
 from attribution.models.heuristic import LastNonDirect
-from attribution.names import __version__
+from attribution.names import VALUE, __version__
 from attribution.present.markup import Fragment, joined, page, section, style
 from attribution.present.report import DEPENDS, DEPENDS_RANKS, HOLDS, Report
 
@@ -18,11 +18,11 @@ def opening(report: Report) -> Fragment:
     """Return the style sheet, the finding as the title, and the totals that stand behind it."""
     words, totals = report.words, report.journeys.amounts().sum(axis=0)
     lost_orders, lost_money = report.unattributed
-    if totals[0] == 0:
-        finding, detail = words("headline_none"), ""
-    else:
-        finding, detail = _finding(report), words(
-            "subtitle_credited" if lost_orders else "subtitle_credited_all",
+    finding, detail = _finding(report), ""
+    if totals[0]:
+        kind = "subtitle_credited" if report.measure == VALUE else "subtitle_orders"
+        detail = words(
+            kind if lost_orders else f"{kind}_all",
             credited=report.amount(totals[0] - lost_orders, totals[1] - lost_money),
             orders=words("orders", count=words.count(totals[0] - lost_orders)),
             models=len(report.comparison.credits),
@@ -31,23 +31,32 @@ def opening(report: Report) -> Fragment:
         )
     kicker = " · ".join(part for part in (report.title, words("page_title")) if part)
     return page(
-        words.language, style(),
+        words.language,
+        style(),
         Markup('<p class="kicker">{}</p><h1>{}</h1><p>{}</p>').format(kicker, finding, detail),
     )
 
 
 def _finding(report: Report) -> str:
     words, spread = report.words, report.spread
-    if len(report.channels) == 1:
-        return words("headline_one")
+    if not report.journeys.amounts()[:, 0].any():
+        return words("headline_none")
+    if not report.credited:
+        return words("headline_unattributed")
     furthest = float(report.comparison.distances(report.measure).to_numpy().max(initial=0.0))
-    moves = words("headline_moves", share=words.percent(furthest), measure=report.measure_word)
-    holds = int((spread["spread"].fillna(0.0) <= HOLDS).sum())
-    depends = int(
-        ((spread["spread"] > DEPENDS)
-         | (spread["worst_rank"] - spread["best_rank"] >= DEPENDS_RANKS)).sum()
+    if furthest < 1e-9:
+        return words("headline_same")
+    depends = (spread["spread"] > DEPENDS) | (
+        spread["worst_rank"] - spread["best_rank"] >= DEPENDS_RANKS
     )
-    counts = words("headline_counts", holds=holds, total=len(spread), depends=depends)
+    holds = (spread["spread"].fillna(0.0) <= HOLDS) & ~depends
+    moves = words("headline_moves", share=words.percent(furthest), measure=report.measure_word)
+    counts = words(
+        "headline_counts",
+        holds=words.count(int(holds.sum())),
+        total=words.count(len(spread)),
+        depends=words.count(int(depends.sum())),
+    )
     return moves + ("；" if words.language == "zh" else "; ") + counts
 
 
@@ -57,11 +66,19 @@ def what_was_read(report: Report) -> Fragment:
     orders, lost = float(journeys.amounts()[:, 0].sum()), report.unattributed[0]
     facts = [
         (words("read_input"), report.source),
-        (words("read_orders"), words(
-            "read_orders_text", orders=words("orders", count=words.count(orders)),
-            known=words.count(orders - lost), unknown=words.count(lost))),
-        (words("read_nulls"), words(
-            "read_nulls_text", count=words.count(float(journeys.weighted_nulls().sum())))),
+        (
+            words("read_orders"),
+            words(
+                "read_orders_text",
+                orders=words("orders", count=words.count(orders)),
+                known=words.count(orders - lost),
+                unknown=words.count(lost),
+            ),
+        ),
+        (
+            words("read_nulls"),
+            words("read_nulls_text", count=words.count(float(journeys.weighted_nulls().sum()))),
+        ),
     ]
     if journeys.closed_at is not None and len(journeys):
         facts.append((words("read_period"), _period(report)))
@@ -76,20 +93,27 @@ def what_was_read(report: Report) -> Fragment:
     if _no_direct(report):
         facts.append((words("note"), words("note_no_direct")))
     facts += [
-        (words("note"), words(f"note_{note.kind}", count=words.count(note.count),
-                              detail=note.detail))
+        (
+            words("note"),
+            words(f"note_{note.kind}", count=words.count(note.count), detail=note.detail),
+        )
         for note in journeys.notes
     ]
     facts += [
-        (words("read_caution"), words("read_caution_text", model=words.model(name),
-                                      channels=words.listed(credit.cautions)))
-        for name, credit in report.comparison.credits.items() if credit.cautions
+        (
+            words("read_caution"),
+            words(
+                "read_caution_text", model=words.model(name), channels=words.listed(credit.cautions)
+            ),
+        )
+        for name, credit in report.comparison.credits.items()
+        if credit.cautions
     ]
     listed = joined(Markup("<dt>{}</dt><dd>{}</dd>").format(*fact) for fact in facts)
     title = _read_title(report, orders, lost)
-    return page(words.language, section(
-        words("read_kicker"), title, Markup("<dl>{}</dl>").format(listed)
-    ))
+    return page(
+        words.language, section(words("read_kicker"), title, Markup("<dl>{}</dl>").format(listed))
+    )
 
 
 def _no_direct(report: Report) -> bool:
@@ -107,10 +131,15 @@ def _read_title(report: Report, orders: float, lost: float) -> str:
         return words("read_title_empty", journeys=total)
     share = words.percent(1 - lost / orders, 1)
     if journeys.ages is None:
-        return words("read_title_paths", journeys=total, share=share,
-                     paths=words.count(len(journeys)))
-    return words("read_title_times", journeys=total, share=share,
-                 touchpoints=words.count(len(journeys.codes)))
+        return words(
+            "read_title_paths", journeys=total, share=share, paths=words.count(len(journeys))
+        )
+    return words(
+        "read_title_times",
+        journeys=total,
+        share=share,
+        touchpoints=words.count(len(journeys.codes)),
+    )
 
 
 def _period(report: Report) -> str:
@@ -118,17 +147,26 @@ def _period(report: Report) -> str:
     assert journeys.closed_at is not None and journeys.ages is not None  # noqa: PT018, S101
     opened = journeys.closed_at[journeys.rows] - journeys.ages
     first = int(min(opened.min(initial=journeys.closed_at.min()), journeys.closed_at.min()))
-    days = [pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert(report.tz).date()
-            for ms in (first, int(journeys.closed_at.max()))]
+    days = [
+        pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert(report.tz).date()
+        for ms in (first, int(journeys.closed_at.max()))
+    ]
     return report.words(
-        "read_period_text", first=report.words.day(days[0]), last=report.words.day(days[1]),
-        days=(days[1] - days[0]).days + 1, tz=report.tz,
+        "read_period_text",
+        first=report.words.day(days[0]),
+        last=report.words.day(days[1]),
+        days=(days[1] - days[0]).days + 1,
+        tz=report.tz,
     )
 
 
 def closing(report: Report) -> Fragment:
     """Return the run line."""
     words = report.words
-    text = " · ".join([words("footer_made", version=__version__),
-                       words("footer", headline=words.model(report.headline))])
+    text = " · ".join(
+        [
+            words("footer_made", version=__version__),
+            words("footer", headline=words.model(report.headline)),
+        ]
+    )
     return page(words.language, Markup("<footer>{}</footer>").format(text))

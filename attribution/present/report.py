@@ -102,6 +102,11 @@ class Report:
         amounts = self.journeys.amounts()[empty].sum(axis=0)
         return float(amounts[0]), float(amounts[1])
 
+    @property
+    def credited(self) -> bool:
+        """Whether any order has a known touchpoint."""
+        return bool(self.journeys.amounts()[self.journeys.lengths > 0].any())
+
     @cached_property
     def measure_word(self) -> str:
         """The measure in words."""

@@ -19,7 +19,9 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[str, ...] = get_args(Language)
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LONGEST_NAME = 28
 _MINUS = "−"
+_SMALL = 1_000
 _NARROW_FROM = 100_000
 
 
@@ -53,8 +55,12 @@ class Words:
     currency: str = "¥"
 
     def __call__(self, key: str, **fields: object) -> str:
-        """Return the words for a key with the fields filled in."""
-        return _table()[key][self.language].format(**fields)
+        """Return the words for a key with the fields filled in.
+
+        `{s_count}` is the ending of a plural: empty where the field `count` is one.
+        """
+        endings = {f"s_{name}": "" if str(value) == "1" else "s" for name, value in fields.items()}
+        return _table()[key][self.language].format(**fields, **endings)
 
     def model(self, name: str) -> str:
         """Return a model's name: known classes in the language, their parameters as given."""
@@ -68,9 +74,15 @@ class Words:
 
     def listed(self, names: list[str]) -> str:
         """Return names as the language lists them."""
-        if len(names) < 2:
+        names = [self.short(name) for name in names]
+        if len(names) <= 1:
             return "".join(names)
         return self("list_comma").join(names[:-1]) + self("list_and") + names[-1]
+
+    @staticmethod
+    def short(name: str) -> str:
+        """Return a name as far as a title can hold it."""
+        return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
     def count(self, number: float) -> str:
         """Return a count, with separators; a fraction keeps one decimal."""
@@ -87,7 +99,8 @@ class Words:
         """Return an amount for a headline: ¥28.46M, ¥617k; ¥2,846.3万, ¥1.23亿."""
         size, sign = abs(amount), _MINUS if amount < 0 else ""
         steps = (
-            ((1e8, "亿", 2), (1e4, "万", 1)) if self.language == "zh"
+            ((1e8, "亿", 2), (1e4, "万", 1))
+            if self.language == "zh"
             else ((1e6, "M", 2), (1e4, "k", 0))
         )
         if self.language == "en" and steps[1][0] <= size < steps[0][0]:
@@ -95,12 +108,13 @@ class Words:
         for scale, label, decimals in steps:
             if size >= scale:
                 return f"{sign}{self.currency}{size / scale:,.{decimals}f}{label}"
-        return f"{sign}{self.currency}{size:,.0f}"
+        decimals = 2 if size < _SMALL and not float(size).is_integer() else 0
+        return f"{sign}{self.currency}{size:,.{decimals}f}"
 
     def money_unit(self, largest: float) -> Unit:
         """Return the unit for a column of money whose largest entry this is."""
         if abs(largest) < _NARROW_FROM / 10:
-            return Unit(1.0, self.currency, 0)
+            return Unit(1.0, self.currency, 2 if abs(largest) < _SMALL else 0)
         if self.language == "zh":
             return Unit(1e4, "万元" if self.currency == "¥" else f"{self.currency}万", 1)
         return Unit(1e3, f"{self.currency}k", 0 if abs(largest) >= _NARROW_FROM else 1)

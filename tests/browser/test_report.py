@@ -12,9 +12,7 @@ from attribution.publish import Published, publish
 
 
 @pytest.fixture(scope="module", params=["en", "zh"])
-def report(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Published:
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Published:
     folder: Path = tmp_path_factory.mktemp(request.param)
     settings = [f"language={request.param}"]
     if request.param == "zh":
@@ -23,9 +21,7 @@ def report(
 
 
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (390, "light")], ids=str)
-def page(
-    request: pytest.FixtureRequest, browser: Browser, report: Published
-) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, browser: Browser, report: Published) -> Iterator[Page]:
     width, scheme = request.param
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     view = context.new_page()

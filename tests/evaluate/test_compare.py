@@ -37,7 +37,13 @@ def journeys() -> Journeys:
 def test_frame_is_tidy_and_every_model_accounts_for_everything(journeys: Journeys) -> None:
     frame = compare(journeys, [FirstTouch(), Linear(), Markov(), Shapley()]).frame()
     assert list(frame.columns) == [
-        "model", "channel", "conversions", "value", "share", "rank", "influenced",
+        "model",
+        "channel",
+        "conversions",
+        "value",
+        "share",
+        "rank",
+        "influenced",
     ]
     totals = frame.groupby("model")[["conversions", "value", "share"]].sum()
     np.testing.assert_allclose(totals["conversions"], 10, rtol=1e-12)
@@ -77,8 +83,8 @@ def test_batches_give_what_one_batch_gives(journeys: Journeys) -> None:
 
 def test_distance_is_the_share_of_credit_that_changes_channel(journeys: Journeys) -> None:
     apart = compare(journeys, [FirstTouch(), LastTouch()]).distances()
-    # 3 of 10 conversions go from a to b, 1 from a to c
-    assert apart.loc["FirstTouch", "LastTouch"] == pytest.approx(0.4, abs=1e-15)
+    # 3 of the 6 conversions with a touchpoint go from a to b, 1 from a to c
+    assert apart.loc["FirstTouch", "LastTouch"] == pytest.approx(4 / 6, abs=1e-15)
     assert (np.diag(apart) == 0).all()
 
 

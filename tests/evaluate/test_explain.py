@@ -36,10 +36,17 @@ from attribution.models.shapley import Shapley
 from attribution.tally import tally_rows
 from tests.strategies import Row, build, rows
 
-FIXTURE = build([
-    Row(("A", "A", "B"), 3, 5, 36.0), Row(("A", "B"), 2, 3, 10.5), Row(("B",), 4, 10, 44.0),
-    Row(("B", "A", "B", "A"), 1, 6, 30.25), Row(("C",), 0, 7, 0.0),
-], "ABC", ages=False)
+FIXTURE = build(
+    [
+        Row(("A", "A", "B"), 3, 5, 36.0),
+        Row(("A", "B"), 2, 3, 10.5),
+        Row(("B",), 4, 10, 44.0),
+        Row(("B", "A", "B", "A"), 1, 6, 30.25),
+        Row(("C",), 0, 7, 0.0),
+    ],
+    "ABC",
+    ages=False,
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,12 @@ class Alphabetical:
 
     def tally(self, journeys):
         return tally_rows(
-            journeys.channels, journeys.measures, journeys.measures, np.array([0, 1]),
-            np.array([0]), journeys.amounts().sum(axis=0, keepdims=True),
+            journeys.channels,
+            journeys.measures,
+            journeys.measures,
+            np.array([0, 1]),
+            np.array([0]),
+            journeys.amounts().sum(axis=0, keepdims=True),
         )
 
     def credit(self, tally):
@@ -57,12 +68,36 @@ class Alphabetical:
 
 
 MODELS = (
-    FirstTouch(), LastTouch(), Linear(), PositionBased(), PositionBased(0.9, 0.1), TimeDecay(),
-    TimeDecay("1D"), StepDecay(), RankDecay(), Buyers(Linear()), Collapsed(PositionBased()),
-    Collapsed(Linear()), Markov(), Markov(2), Markov(nulls=False), Markov(removal="reconnect"),
-    Markov(2, "reconnect", False), TruncatedMarkov(), TruncatedMarkov(2, 2, nulls=False),
-    MoneyMarkov(), ResharedMarkov(), ObservedPaths(), Participation(), MoneyFollows(Markov()),
-    Shapley(), Shapley("rate"), LocalShapley(), LocalShapley(2), ExactSetShapley(), Alphabetical(),
+    FirstTouch(),
+    LastTouch(),
+    Linear(),
+    PositionBased(),
+    PositionBased(0.9, 0.1),
+    TimeDecay(),
+    TimeDecay("1D"),
+    StepDecay(),
+    RankDecay(),
+    Buyers(Linear()),
+    Collapsed(PositionBased()),
+    Collapsed(Linear()),
+    Markov(),
+    Markov(2),
+    Markov(nulls=False),
+    Markov(removal="reconnect"),
+    Markov(2, "reconnect", False),
+    TruncatedMarkov(),
+    TruncatedMarkov(2, 2, nulls=False),
+    MoneyMarkov(),
+    ResharedMarkov(),
+    ObservedPaths(),
+    Participation(),
+    MoneyFollows(Markov()),
+    Shapley(),
+    Shapley("rate"),
+    LocalShapley(),
+    LocalShapley(2),
+    ExactSetShapley(),
+    Alphabetical(),
 )
 
 
@@ -81,7 +116,14 @@ def reasons(a, b, journeys=FIXTURE):
 def check(a, b, journeys, measure):
     frame = explain_difference(a, b, journeys, measure=measure)
     assert list(frame.columns) == [
-        "step", "reason", "moved", "gains", "gains_by", "loses", "loses_by"]
+        "step",
+        "reason",
+        "moved",
+        "gains",
+        "gains_by",
+        "loses",
+        "loses_by",
+    ]
     assert frame["step"].iloc[-1] == "total"
     steps = difference_steps(a, b, journeys, measure=measure)
     named = frame[~frame["step"].isin(["offset", "total"])]
@@ -132,10 +174,19 @@ def test_the_steps_add_up_on_any_journeys(data, a, b):
 def test_the_gains_are_those_of_the_credit():
     frame = explain_difference(FirstTouch(), LastTouch(), FIXTURE)
     assert frame.to_dict("records") == [
-        {"step": step, "reason": reason, "moved": 0.4, "gains": "B", "gains_by": 4.0,
-         "loses": "A", "loses_by": 4.0}
-        for step, reason in (("1", "last touch instead of first touch"),
-                             ("total", "LastTouch instead of FirstTouch"))
+        {
+            "step": step,
+            "reason": reason,
+            "moved": 0.4,
+            "gains": "B",
+            "gains_by": 4.0,
+            "loses": "A",
+            "loses_by": 4.0,
+        }
+        for step, reason in (
+            ("1", "last touch instead of first touch"),
+            ("total", "LastTouch instead of FirstTouch"),
+        )
     ]
 
 
@@ -144,7 +195,8 @@ def test_a_model_does_not_differ_from_itself(model):
     frame = explain_difference(model, model, FIXTURE)
     assert frame["moved"].tolist() == [0.0] * len(frame)
     assert difference_steps(model, model, FIXTURE)["change"].tolist() == [0.0] * (
-        len(difference_steps(model, model, FIXTURE)))
+        len(difference_steps(model, model, FIXTURE))
+    )
 
 
 # ---------------------------------------------------------------------- it says why
@@ -152,7 +204,8 @@ def test_a_model_does_not_differ_from_itself(model):
 
 def test_a_simulated_package_against_the_exact_chain():
     assert reasons(Markov(), TruncatedMarkov()) == [
-        "walks are cut at 5 states, one more than the longest path seen"]
+        "walks are cut at 5 states, one more than the longest path seen"
+    ]
     assert reasons(TruncatedMarkov(nulls=False), Markov(2))[:3] == [
         "walks go on until they end, instead of being cut at 5 states, one more than the longest "
         "path seen",
@@ -160,24 +213,31 @@ def test_a_simulated_package_against_the_exact_chain():
         "order 1 -> order 2",
     ]
     assert reasons(TruncatedMarkov(), TruncatedMarkov(max_step=2)) == [
-        "walks are cut at 2 states instead of the longest path seen"]
+        "walks are cut at 2 states instead of the longest path seen"
+    ]
 
 
-@pytest.mark.parametrize(("a", "b", "expected"), [
-    (Markov(), Markov(nulls=False), "journeys that did not convert are left out of the chain"),
-    (Markov(), Markov(removal="reconnect"), "removal reconnects instead of ending the journey"),
-    (Markov(removal="reconnect"), Markov(), "removal ends the journey instead of reconnecting"),
-    (Markov(), ResharedMarkov(), "every journey is shared again over its own touchpoints"),
-    (Markov(), ObservedPaths(), "only the converting paths seen count, not every walk"),
-    (Markov(), Participation(), "removal fails every journey that met the channel, whole"),
-    (Linear(), Shapley(), "repeats count once"),
-    (Shapley(), Linear(), "repeats count each"),
-    (Linear(), Collapsed(Linear()), "neighbouring repeats count once"),
-    (FirstTouch(), Linear(), "equal shares instead of first touch"),
-    (Buyers(FirstTouch()), Buyers(LastTouch()), "last touch instead of first touch"),
-    (Shapley("rate"), LocalShapley(),
-     "each set has a game of its own, for the rate of exactly that set"),
-])
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (Markov(), Markov(nulls=False), "journeys that did not convert are left out of the chain"),
+        (Markov(), Markov(removal="reconnect"), "removal reconnects instead of ending the journey"),
+        (Markov(removal="reconnect"), Markov(), "removal ends the journey instead of reconnecting"),
+        (Markov(), ResharedMarkov(), "every journey is shared again over its own touchpoints"),
+        (Markov(), ObservedPaths(), "only the converting paths seen count, not every walk"),
+        (Markov(), Participation(), "removal fails every journey that met the channel, whole"),
+        (Linear(), Shapley(), "repeats count once"),
+        (Shapley(), Linear(), "repeats count each"),
+        (Linear(), Collapsed(Linear()), "neighbouring repeats count once"),
+        (FirstTouch(), Linear(), "equal shares instead of first touch"),
+        (Buyers(FirstTouch()), Buyers(LastTouch()), "last touch instead of first touch"),
+        (
+            Shapley("rate"),
+            LocalShapley(),
+            "each set has a game of its own, for the rate of exactly that set",
+        ),
+    ],
+)
 def test_one_habit_has_one_reason(a, b, expected):
     assert reasons(a, b) == [expected]
 
@@ -186,9 +246,12 @@ def test_parameters_change_one_by_one_where_they_can():
     journeys = example_journeys()
     assert reasons(TimeDecay("7D"), TimeDecay("3D"), journeys) == ["half-life 7D -> 3D"]
     assert reasons(PositionBased(), PositionBased(0.9, 0.1)) == [
-        "first 0.4 -> 0.9 and last 0.4 -> 0.1"]
+        "first 0.4 -> 0.9 and last 0.4 -> 0.1"
+    ]
     assert reasons(PositionBased(), PositionBased(0.1, 0.2))[:2] == [
-        "first 0.4 -> 0.1", "last 0.4 -> 0.2"]
+        "first 0.4 -> 0.1",
+        "last 0.4 -> 0.2",
+    ]
 
 
 def test_money_has_reasons_of_its_own():
@@ -199,8 +262,10 @@ def test_money_has_reasons_of_its_own():
 
 
 def test_orders_without_a_touchpoint_are_named():
-    journeys = build([Row(("a", "b", "a", "b"), 3, 2, 5.0), Row(("b",), 1, 2, 3.0),
-                      Row((), 2, 1, 1.0)], ages=False)
+    journeys = build(
+        [Row(("a", "b", "a", "b"), 3, 2, 5.0), Row(("b",), 1, 2, 3.0), Row((), 2, 1, 1.0)],
+        ages=False,
+    )
     frame = explain_difference(Markov(), TruncatedMarkov(), journeys)
     assert frame["reason"].iloc[0] == "the channels share orders without a touchpoint too"
     assert frame[["loses", "loses_by"]].iloc[0].tolist() == ["(unattributed)", 2.0]
@@ -213,8 +278,10 @@ def test_a_rule_and_a_chain_are_split_by_journeys():
     found = reasons(FirstTouch(), Markov())
     lead = "Markov instead of first touch, "
     assert [reason.removeprefix(lead) for reason in found] == [
-        "journeys with one touchpoint", "journeys with two touchpoints",
-        "journeys in which a channel repeats", "journeys that did not convert",
+        "journeys with one touchpoint",
+        "journeys with two touchpoints",
+        "journeys in which a channel repeats",
+        "journeys that did not convert",
     ]
     frame = explain_difference(FirstTouch(), Markov(), FIXTURE)
     assert frame["moved"].iloc[0] == pytest.approx(0, abs=1e-12)
@@ -230,7 +297,8 @@ def test_rules_and_chains_agree_on_journeys_with_one_touchpoint(data):
 def test_a_game_meets_a_chain_as_a_split_over_channels():
     assert all(
         reason.startswith("Markov instead of an equal split over the channels met, ")
-        for reason in reasons(Shapley(), Markov()) if reason.startswith("Markov")
+        for reason in reasons(Shapley(), Markov())
+        if reason.startswith("Markov")
     )
 
 

@@ -20,7 +20,7 @@ from attribution.intake import files
 from attribution.intake.files import read_table
 
 LONG_ID = "7312345678901234567"
-ROWS = f"person,name,amount\n007,抖音·直播,1.5\n{LONG_ID},\"a, b\",2\n"
+ROWS = f'person,name,amount\n007,抖音·直播,1.5\n{LONG_ID},"a, b",2\n'
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,10 @@ def test_text_keeps_leading_zeros_and_long_ids(encoding, newline, ending):
         text = text.replace("a, b", "a; b").replace(",", "\t").replace("a; b", "a, b")
     table = read_table(write("t" + ending, text, encoding), text=("person",))
     assert table.to_pydict() == {
-        "person": ["007", LONG_ID], "name": ["抖音·直播", "a, b"], "amount": [1.5, 2.0]}
+        "person": ["007", LONG_ID],
+        "name": ["抖音·直播", "a, b"],
+        "amount": [1.5, 2.0],
+    }
 
 
 def test_a_path_object_is_a_file():
@@ -105,8 +108,10 @@ def test_a_header_alone_is_a_table_without_rows(content):
 
 
 @settings(max_examples=settings.default.max_examples // 2)
-@given(st.lists(st.text(st.characters(codec="gb18030", exclude_characters="\0\r\n")), min_size=1),
-       st.sampled_from(["utf-8", "utf-8-sig", "gb18030"]))
+@given(
+    st.lists(st.text(st.characters(codec="gb18030", exclude_characters="\0\r\n")), min_size=1),
+    st.sampled_from(["utf-8", "utf-8-sig", "gb18030"]),
+)
 def test_any_text_comes_back(tmp_path_factory, cells, encoding):
     file = tmp_path_factory.mktemp("any") / "t.csv"
     rows = "".join('"{}",1\n'.format(c.replace('"', '""')) for c in cells)
@@ -126,15 +131,18 @@ def test_parquet_columns_come_as_they_are(tmp_path):
 
 def test_a_workbook_keeps_text_as_text():
     moment = dt.datetime(2026, 11, 22, 20, 0)
-    workbook("t.xlsx", [
-        ["person ", "at", "n", None],
-        ["007", moment, 1],
-        [LONG_ID, moment, 2.5],
-        [123456789012345, None, ""],
-        [12.0, moment, 4],
-        [None, moment, 5],
-        [None, None],
-    ])
+    workbook(
+        "t.xlsx",
+        [
+            ["person ", "at", "n", None],
+            ["007", moment, 1],
+            [LONG_ID, moment, 2.5],
+            [123456789012345, None, ""],
+            [12.0, moment, 4],
+            [None, moment, 5],
+            [None, None],
+        ],
+    )
     table = read_table("t.xlsx", text=("person",))
     assert table.to_pydict() == {
         "person": ["007", LONG_ID, "123456789012345", "12", None],
@@ -182,12 +190,15 @@ def test_an_empty_file(name, content):
     assert str(error).startswith(f"{name}: found an empty file; expected a header and rows")
 
 
-@pytest.mark.parametrize(("name", "found", "remedy"), [
-    ("t.xls", "'.xls'", "Save it as .xlsx"),
-    ("t.json", "'.json'", "ending of its kind"),
-    ("t", "a name without an ending", "ending of its kind"),
-    ("t.csv.gz", "'.gz'", "ending"),
-])
+@pytest.mark.parametrize(
+    ("name", "found", "remedy"),
+    [
+        ("t.xls", "'.xls'", "Save it as .xlsx"),
+        ("t.json", "'.json'", "ending of its kind"),
+        ("t", "a name without an ending", "ending of its kind"),
+        ("t.csv.gz", "'.gz'", "ending"),
+    ],
+)
 def test_other_kinds_of_files(name, found, remedy):
     error = refusal(write(name, "x"))
     assert found in error.found
@@ -195,13 +206,16 @@ def test_other_kinds_of_files(name, found, remedy):
     assert remedy in error.remedy
 
 
-@pytest.mark.parametrize(("delimiter", "name", "found", "remedy"), [
-    (";", "t.csv", "semicolons between names", "Save the file with commas"),
-    ("\t", "t.csv", "tabs between names", "ending .tsv, or save it with commas"),
-    ("|", "t.csv", "vertical bars", "Save the file with commas"),
-    ("，", "t.csv", "Chinese commas", "Save the file with commas"),
-    (",", "t.tsv", "commas between names", "ending .csv, or save it with tabs"),
-])
+@pytest.mark.parametrize(
+    ("delimiter", "name", "found", "remedy"),
+    [
+        (";", "t.csv", "semicolons between names", "Save the file with commas"),
+        ("\t", "t.csv", "tabs between names", "ending .tsv, or save it with commas"),
+        ("|", "t.csv", "vertical bars", "Save the file with commas"),
+        ("，", "t.csv", "Chinese commas", "Save the file with commas"),
+        (",", "t.tsv", "commas between names", "ending .csv, or save it with tabs"),
+    ],
+)
 def test_the_wrong_delimiter(delimiter, name, found, remedy):
     error = refusal(write(name, delimiter.join(["path", "n"]) + f"\na{delimiter}1\n"))
     assert error.source == name
@@ -211,10 +225,13 @@ def test_the_wrong_delimiter(delimiter, name, found, remedy):
     assert remedy in error.remedy
 
 
-@pytest.mark.parametrize(("content", "row", "found"), [
-    ("a,b\n1,2\n\nsecret,2,3\n4,5\n", 2, "3 columns"),
-    ("a,b\n1,2\nsecret\n", 2, "1 columns"),
-])
+@pytest.mark.parametrize(
+    ("content", "row", "found"),
+    [
+        ("a,b\n1,2\n\nsecret,2,3\n4,5\n", 2, "3 columns"),
+        ("a,b\n1,2\nsecret\n", 2, "1 columns"),
+    ],
+)
 def test_ragged_lines(content, row, found):
     error = refusal(write("t.csv", content))
     assert (error.source, error.row, error.found) == ("t.csv", row, found)
@@ -261,15 +278,18 @@ def test_an_excel_workbook_named_csv():
     assert "ending .xlsx" in error.remedy
 
 
-@pytest.mark.parametrize(("name", "content", "found", "remedy"), [
-    ("t.csv", b"\xd0\xcf\x11\xe0\xa1\xb1", "old (.xls)", "save it as .xlsx without a password"),
-    ("t.csv", b"PAR1\0\0", "a Parquet file", "ending .parquet"),
-    ("t.csv", gzip.compress(b"a,b\n1,2\n"), "gzip", "Unpack"),
-    ("t.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1", "password-protected", "without a password"),
-    ("t.xlsx", b"a,b\n1,2\n", "no Excel workbook", "ending .csv"),
-    ("t.xlsx", b"PK\x03\x04 and no more", "cannot be read (BadZipFile)", "save it again"),
-    ("t.parquet", b"a,b\n1,2\n", "no complete Parquet file", "ending of its kind"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "found", "remedy"),
+    [
+        ("t.csv", b"\xd0\xcf\x11\xe0\xa1\xb1", "old (.xls)", "save it as .xlsx without a password"),
+        ("t.csv", b"PAR1\0\0", "a Parquet file", "ending .parquet"),
+        ("t.csv", gzip.compress(b"a,b\n1,2\n", mtime=0), "gzip", "Unpack"),
+        ("t.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1", "password-protected", "without a password"),
+        ("t.xlsx", b"a,b\n1,2\n", "no Excel workbook", "ending .csv"),
+        ("t.xlsx", b"PK\x03\x04 and no more", "cannot be read (BadZipFile)", "save it again"),
+        ("t.parquet", b"a,b\n1,2\n", "no complete Parquet file", "ending of its kind"),
+    ],
+)
 def test_files_of_another_kind_than_their_name(name, content, found, remedy):
     error = refusal(write(name, content))
     assert error.source == name
@@ -349,8 +369,13 @@ def test_a_formula_with_its_result_is_a_value():
     workbook("f.xlsx", [["n"], ["=1+1"]])
     with zipfile.ZipFile("f.xlsx") as old, zipfile.ZipFile("t.xlsx", "w") as new:
         for name in old.namelist():
-            new.writestr(name, old.read(name).replace(b"<v />", b"<v>2</v>").replace(
-                b"<v></v>", b"<v>2</v>").replace(b"<v/>", b"<v>2</v>"))
+            new.writestr(
+                name,
+                old.read(name)
+                .replace(b"<v />", b"<v>2</v>")
+                .replace(b"<v></v>", b"<v>2</v>")
+                .replace(b"<v/>", b"<v>2</v>"),
+            )
     assert read_table("t.xlsx").to_pydict() == {"n": [2]}
 
 

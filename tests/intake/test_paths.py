@@ -57,12 +57,14 @@ def same(one: Journeys, other: Journeys) -> None:
 
 
 def test_every_kind_of_file_holds_the_same_journeys():
-    frame = pd.DataFrame({
-        "path": ["抖音 > 快手", "007", "", "say \"hi\" > a, b"],
-        "total_conversions": [3, 1, 2, 1],
-        "total_conversion_value": [30.5, 1.0, 2.0, 7.0],
-        "total_null": [0, 5, 1, 0],
-    })
+    frame = pd.DataFrame(
+        {
+            "path": ["抖音 > 快手", "007", "", 'say "hi" > a, b'],
+            "total_conversions": [3, 1, 2, 1],
+            "total_conversion_value": [30.5, 1.0, 2.0, 7.0],
+            "total_null": [0, 5, 1, 0],
+        }
+    )
     frame.to_csv("p.csv", index=False)
     frame.to_csv("g.csv", index=False, encoding="gb18030")
     frame.to_csv("b.csv", index=False, encoding="utf-8-sig")
@@ -76,8 +78,9 @@ def test_every_kind_of_file_holds_the_same_journeys():
 
 def test_names_may_be_given():
     write("p.csv", "way;s,sold,lost\na>b,1,2\n")
-    journeys = read_paths("p.csv", path="way;s", conversions="sold", value=None, nulls="lost",
-                          sep=">")
+    journeys = read_paths(
+        "p.csv", path="way;s", conversions="sold", value=None, nulls="lost", sep=">"
+    )
     assert journeys.channels == ("a", "b")
     assert journeys.journeys == 3
 
@@ -87,15 +90,33 @@ def test_a_number_for_a_path_is_a_channel():
     assert journeys.channels == ("007", "12", "7")
 
 
-HOSTILE = ["🛒直播", "<script>alert(1)</script>", "=cmd()", "'quoted'", 'say "hi"', "中文",
-           "  leading", "NA", "null", "nan", "None", "-1", "1e5", "TRUE"]
+HOSTILE = [
+    "🛒直播",
+    "<script>alert(1)</script>",
+    "=cmd()",
+    "'quoted'",
+    'say "hi"',
+    "中文",
+    "  leading",
+    "NA",
+    "null",
+    "nan",
+    "None",
+    "-1",
+    "1e5",
+    "TRUE",
+]
 
 
 def test_hostile_names_survive_every_kind_of_file():
-    frame = pd.DataFrame({
-        "path": [f"{name} | x" for name in HOSTILE],
-        "total_conversions": 1, "total_conversion_value": 1.0, "total_null": 0,
-    })
+    frame = pd.DataFrame(
+        {
+            "path": [f"{name} | x" for name in HOSTILE],
+            "total_conversions": 1,
+            "total_conversion_value": 1.0,
+            "total_null": 0,
+        }
+    )
     frame.to_csv("p.csv", index=False)
     frame.to_parquet("p.parquet")
     sheet("p.xlsx", [list(frame.columns), *frame.values.tolist()])
@@ -121,8 +142,12 @@ def test_zero_conversions_everywhere_and_one_channel():
 def test_a_journey_of_100_000_touchpoints(name):
     channels = np.array(["抖音·品牌自播", "快手", "小红书·种草笔记"])
     path = " > ".join(channels[np.arange(100_000) % 3])
-    table = {"path": [path], "total_conversions": [1], "total_conversion_value": [1.0],
-             "total_null": [0]}
+    table = {
+        "path": [path],
+        "total_conversions": [1],
+        "total_conversion_value": [1.0],
+        "total_null": [0],
+    }
     if name == "p.csv":
         write(name, HEADER + f"{path},1,1,0\n")
     else:
@@ -132,39 +157,107 @@ def test_a_journey_of_100_000_touchpoints(name):
 
 BAD_PATHS = {
     "misspelt column": (
-        "path,total_conversion,total_conversion_value,total_null\na,1,1,0\n", {},
-        None, None, "no column 'total_conversions'", "Did you mean 'total_conversion'"),
+        "path,total_conversion,total_conversion_value,total_null\na,1,1,0\n",
+        {},
+        None,
+        None,
+        "no column 'total_conversions'",
+        "Did you mean 'total_conversion'",
+    ),
     "missing column": (
-        "path,x,total_conversion_value,total_null\na,1,1,0\n", {"conversions": "zzzzzz"},
-        None, None, "no column 'zzzzzz'", "Name the column"),
+        "path,x,total_conversion_value,total_null\na,1,1,0\n",
+        {"conversions": "zzzzzz"},
+        None,
+        None,
+        "no column 'zzzzzz'",
+        "Name the column",
+    ),
     "column twice": (
-        "path,path,total_conversions,total_conversion_value,total_null\na,b,1,1,0\n", {},
-        None, "path", "2 columns of that name", "Rename or remove"),
+        "path,path,total_conversions,total_conversion_value,total_null\na,b,1,1,0\n",
+        {},
+        None,
+        "path",
+        "2 columns of that name",
+        "Rename or remove",
+    ),
     "header only": (HEADER, {}, None, None, "no rows", "complete"),
     "wrong path separator": (
-        HEADER + "a->b,1,1,0\nb->a->b,1,1,0\n", {"sep": "|"}, 1, "path", "'a->b'", 'sep="->"'),
+        HEADER + "a->b,1,1,0\nb->a->b,1,1,0\n",
+        {"sep": "|"},
+        1,
+        "path",
+        "'a->b'",
+        'sep="->"',
+    ),
     "negative count": (
-        HEADER + "a,1,1,0\nb,-2,1,0\n", {}, 2, "total_conversions", "-2", "Correct the row"),
+        HEADER + "a,1,1,0\nb,-2,1,0\n",
+        {},
+        2,
+        "total_conversions",
+        "-2",
+        "Correct the row",
+    ),
     "negative null": (HEADER + "a,1,1,-1\n", {}, 1, "total_null", "-1", "Correct the row"),
     "NaN": (HEADER + "a,1,1,0\nb,NaN,1,0\n", {}, 2, "total_conversions", "", "Fill the cell"),
     "infinite": (HEADER + "a,1,inf,0\n", {}, 1, "total_conversion_value", "inf", "Fill the cell"),
-    "empty cell": (HEADER + "a,1,1,0\nb,1,,0\n", {}, 2, "total_conversion_value", "an empty cell",
-                   "Fill the cell"),
+    "empty cell": (
+        HEADER + "a,1,1,0\nb,1,,0\n",
+        {},
+        2,
+        "total_conversion_value",
+        "an empty cell",
+        "Fill the cell",
+    ),
     "NA": (HEADER + "a,1,1,0\nb,NA,1,0\n", {}, 2, "total_conversions", "'NA'", "digits only"),
     "text for a number": (
-        HEADER + "a,1,1,0\nb,1,¥12,0\n", {}, 2, "total_conversion_value", "'¥12'",
-        "without currency signs"),
-    "thousands": (HEADER + 'a,"1,234",1,0\n', {}, 1, "total_conversions", "'1,234'",
-                  "thousands separators"),
-    "empty step": (HEADER + "a > b,1,1,0\na >  > b,1,1,0\n", {}, 2, "path", "'a >  > b'",
-                   "Remove the extra separator"),
-    "step missing at the end": (HEADER + "a > b,1,1,0\na > ,1,1,0\n", {}, 2, "path", "'a > '",
-                                "Remove the extra separator"),
-    "reserved name": (HEADER + "(organic) > a,1,1,0\n", {}, None, None, "'(organic)'",
-                      "Rename that channel"),
+        HEADER + "a,1,1,0\nb,1,¥12,0\n",
+        {},
+        2,
+        "total_conversion_value",
+        "'¥12'",
+        "without currency signs",
+    ),
+    "thousands": (
+        HEADER + 'a,"1,234",1,0\n',
+        {},
+        1,
+        "total_conversions",
+        "'1,234'",
+        "thousands separators",
+    ),
+    "empty step": (
+        HEADER + "a > b,1,1,0\na >  > b,1,1,0\n",
+        {},
+        2,
+        "path",
+        "'a >  > b'",
+        "Remove the extra separator",
+    ),
+    "step missing at the end": (
+        HEADER + "a > b,1,1,0\na > ,1,1,0\n",
+        {},
+        2,
+        "path",
+        "'a > '",
+        "Remove the extra separator",
+    ),
+    "reserved name": (
+        HEADER + "(organic) > a,1,1,0\n",
+        {},
+        None,
+        None,
+        "'(organic)'",
+        "Rename that channel",
+    ),
     "ragged": (HEADER + "a,1,1,0\nb,1,1\n", {}, 2, None, "3 columns", "complete the row"),
-    "wrong delimiter": (HEADER.replace(",", ";") + "a;1;1;0\n", {}, None, None, "semicolons",
-                        "with commas"),
+    "wrong delimiter": (
+        HEADER.replace(",", ";") + "a;1;1;0\n",
+        {},
+        None,
+        None,
+        "semicolons",
+        "with commas",
+    ),
     "empty file": ("", {}, None, None, "an empty file", "export finished"),
 }
 
@@ -225,8 +318,9 @@ def test_the_parameters_are_those_of_from_touchpoints():
 
 
 def test_the_sample_touchpoints_are_read():
-    touch, orders = (pd.read_csv(SAMPLE / f"{name}.csv", dtype=str)
-                     for name in ("touchpoints", "orders"))
+    touch, orders = (
+        pd.read_csv(SAMPLE / f"{name}.csv", dtype=str) for name in ("touchpoints", "orders")
+    )
     orders["value"] = orders["value"].astype(float)
     options = {"columns": ["event", "session_id"], "segments": ["platform"], "lookback": "14D"}
     found = read_touchpoints(SAMPLE / "touchpoints.csv", SAMPLE / "orders.csv", **options)
@@ -238,7 +332,7 @@ def test_ids_keep_their_zeros_and_digits():
         "person,at,channel,event_id,room_id,seconds\n"
         "007,2026-11-20 10:00:00,12,0002,0815,30\n7312345678901234567,2026-11-20,b,0001,9,40\n",
         ORDER + "0001,007,2026-11-21 10:00:00,5\n99999999999999999999,7312345678901234567,"
-                "2026-11-21 10:00:00,5\n0003,7312345678901234568,2026-11-21 10:00:00,5\n",
+        "2026-11-21 10:00:00,5\n0003,7312345678901234568,2026-11-21 10:00:00,5\n",
         columns=["room_id", "seconds"],
     )
     assert journeys.order_id.tolist() == ["0001", "99999999999999999999", "0003"]
@@ -255,10 +349,17 @@ def test_an_order_without_person_is_unattributed():
 
 @pytest.mark.parametrize("name", ["x.xlsx", "x.parquet"])
 def test_other_kinds_of_files_hold_the_same_rows(name):
-    touch = pd.DataFrame({"person": ["007"], "at": pd.to_datetime(["2026-11-20 10:00:00"]),
-                          "channel": ["live"]})
-    order = pd.DataFrame({"order_id": ["01"], "person": ["007"],
-                          "at": pd.to_datetime(["2026-11-21 10:00:00"]), "value": [5]})
+    touch = pd.DataFrame(
+        {"person": ["007"], "at": pd.to_datetime(["2026-11-20 10:00:00"]), "channel": ["live"]}
+    )
+    order = pd.DataFrame(
+        {
+            "order_id": ["01"],
+            "person": ["007"],
+            "at": pd.to_datetime(["2026-11-21 10:00:00"]),
+            "value": [5],
+        }
+    )
     if name == "x.xlsx":
         touch.to_excel("t" + name, index=False)
         order.to_excel("o" + name, index=False)
@@ -268,12 +369,15 @@ def test_other_kinds_of_files_hold_the_same_rows(name):
     same(read_touchpoints("t" + name, "o" + name), Journeys.from_touchpoints(touch, order))
 
 
-@pytest.mark.parametrize("times", [
-    ["2026-11-20 10:00:00", "2026-11-21 10:00:00"],
-    ["2026-11-20T10:00:00+08:00", "2026-11-21T02:00:00Z"],
-    ["1795140000", "1795226400"],
-    ["1795140000000", "1795226400000"],
-])
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2026-11-20 10:00:00", "2026-11-21 10:00:00"],
+        ["2026-11-20T10:00:00+08:00", "2026-11-21T02:00:00Z"],
+        ["1795140000", "1795226400"],
+        ["1795140000000", "1795226400000"],
+    ],
+)
 def test_times_of_every_form_are_read(times):
     first, last = times
     journeys = read_both(TOUCH + f"p1,{first},live\n", ORDER + f"o1,p1,{last},5\n")
@@ -293,66 +397,175 @@ def test_an_order_before_all_touchpoints_is_unattributed():
 BAD_ROWS = {
     "touch: misspelt person": (
         {"touch": "persn,at,channel\np1,2026-11-20,x\n"},
-        "t.csv", None, None, "no column 'person'", "Did you mean 'persn'"),
+        "t.csv",
+        None,
+        None,
+        "no column 'person'",
+        "Did you mean 'persn'",
+    ),
     "touch: no channel": (
         {"touch": "person,at,chanel\np1,2026-11-20,x\n"},
-        "t.csv", None, None, "no column 'channel'", "Did you mean 'chanel'"),
+        "t.csv",
+        None,
+        None,
+        "no column 'channel'",
+        "Did you mean 'chanel'",
+    ),
     "touch: carried column missing": (
         {"columns": ["evnt"], "touch": "person,at,channel,event\np1,2026-11-20,x,click\n"},
-        "t.csv", None, None, "no column 'evnt'", "Did you mean 'event'"),
+        "t.csv",
+        None,
+        None,
+        "no column 'evnt'",
+        "Did you mean 'event'",
+    ),
     "touch: bad time": (
         {"touch": GOOD_TOUCH + "p1,22.11.2026,x\n"},
-        "t.csv", 2, "at", "'22.11.2026'", "year-month-day"),
+        "t.csv",
+        2,
+        "at",
+        "'22.11.2026'",
+        "year-month-day",
+    ),
     "touch: empty time": (
-        {"touch": GOOD_TOUCH + "p1,,x\n"}, "t.csv", 2, "at", "an empty cell", "Fill in"),
+        {"touch": GOOD_TOUCH + "p1,,x\n"},
+        "t.csv",
+        2,
+        "at",
+        "an empty cell",
+        "Fill in",
+    ),
     "touch: far future": (
         {"touch": GOOD_TOUCH + "p1,2926-11-20 10:00:00,x\n"},
-        "t.csv", 2, "at", "2926", "Correct the time"),
+        "t.csv",
+        2,
+        "at",
+        "2926",
+        "Correct the time",
+    ),
     "touch: empty person": (
         {"touch": GOOD_TOUCH + ",2026-11-20 10:00:00,x\n"},
-        "t.csv", 2, "person", "an empty cell", "Remove touchpoints"),
+        "t.csv",
+        2,
+        "person",
+        "an empty cell",
+        "Remove touchpoints",
+    ),
     "touch: empty channel": (
         {"touch": GOOD_TOUCH + "p1,2026-11-20 10:00:00,\n"},
-        "t.csv", 2, "channel", "an empty cell", "Fill in the channel"),
+        "t.csv",
+        2,
+        "channel",
+        "an empty cell",
+        "Fill in the channel",
+    ),
     "touch: blank channel": (
         {"touch": GOOD_TOUCH + "p1,2026-11-20 10:00:00,  \n"},
-        "t.csv", 2, "channel", "an empty", "hannel"),
+        "t.csv",
+        2,
+        "channel",
+        "an empty",
+        "hannel",
+    ),
     "touch: shortened person": (
         {"touch": GOOD_TOUCH + "7.31235E+18,2026-11-20 10:00:00,x\n"},
-        "t.csv", 2, "person", "7.31235E+18", "as Text"),
+        "t.csv",
+        2,
+        "person",
+        "7.31235E+18",
+        "as Text",
+    ),
     "touch: ragged": (
-        {"touch": GOOD_TOUCH + "p1,2026-11-20 10:00:00\n"}, "t.csv", 2, None, "2 columns", "row"),
+        {"touch": GOOD_TOUCH + "p1,2026-11-20 10:00:00\n"},
+        "t.csv",
+        2,
+        None,
+        "2 columns",
+        "row",
+    ),
     "touch: reserved channel": (
         {"touch": TOUCH + "p1,2026-11-20 10:00:00,(organic)\n"},
-        "t.csv", None, None, "'(organic)'", "Rename"),
+        "t.csv",
+        None,
+        None,
+        "'(organic)'",
+        "Rename",
+    ),
     "order: misspelt value": (
         {"order": "order_id,person,at,valu\no1,p1,2026-11-21,5\n"},
-        "o.csv", None, None, "no column 'value'", "Did you mean 'valu'"),
+        "o.csv",
+        None,
+        None,
+        "no column 'value'",
+        "Did you mean 'valu'",
+    ),
     "order: money missing": (
         {"values": ["gros"], "order": "order_id,person,at,value,gross\no1,p1,2026-11-21,5,6\n"},
-        "o.csv", None, None, "no column 'gros'", "Did you mean 'gross'"),
+        "o.csv",
+        None,
+        None,
+        "no column 'gros'",
+        "Did you mean 'gross'",
+    ),
     "order: segment missing": (
-        {"segments": ["platfrm"], "order": "order_id,person,at,value,platform\n"
-                                           "o1,p1,2026-11-21,5,x\n"},
-        "o.csv", None, None, "no column 'platfrm'", "Did you mean 'platform'"),
+        {
+            "segments": ["platfrm"],
+            "order": "order_id,person,at,value,platform\no1,p1,2026-11-21,5,x\n",
+        },
+        "o.csv",
+        None,
+        None,
+        "no column 'platfrm'",
+        "Did you mean 'platform'",
+    ),
     "order: no order id": (
         {"order": "person,at,value\np1,2026-11-21,5\n"},
-        "o.csv", None, None, "no column 'order_id'", "Name the column"),
+        "o.csv",
+        None,
+        None,
+        "no column 'order_id'",
+        "Name the column",
+    ),
     "order: duplicate id": (
         {"order": GOOD_ORDER + "o2,p1,2026-11-21 11:00:00,5\no1,p1,2026-11-21 12:00:00,5\n"},
-        "o.csv", 3, "order_id", "'o1'", "one row per order"),
+        "o.csv",
+        3,
+        "order_id",
+        "'o1'",
+        "one row per order",
+    ),
     "order: empty id": (
         {"order": GOOD_ORDER + ",p1,2026-11-21 11:00:00,5\n"},
-        "o.csv", 2, "order_id", "an empty cell", "Fill in"),
+        "o.csv",
+        2,
+        "order_id",
+        "an empty cell",
+        "Fill in",
+    ),
     "order: value is text": (
         {"order": GOOD_ORDER + "o2,p1,2026-11-21 11:00:00,five\n"},
-        "o.csv", 2, "value", "'five'", "digits only"),
+        "o.csv",
+        2,
+        "value",
+        "'five'",
+        "digits only",
+    ),
     "order: value empty": (
         {"order": GOOD_ORDER + "o2,p1,2026-11-21 11:00:00,\n"},
-        "o.csv", 2, "value", "an empty cell", "Fill the cell"),
+        "o.csv",
+        2,
+        "value",
+        "an empty cell",
+        "Fill the cell",
+    ),
     "order: bad time": (
         {"order": GOOD_ORDER + "o2,p1,yesterday,5\n"},
-        "o.csv", 2, "at", "'yesterday'", "year-month-day"),
+        "o.csv",
+        2,
+        "at",
+        "'yesterday'",
+        "year-month-day",
+    ),
     "order: empty file": ({"order": ""}, "o.csv", None, None, "an empty file", "export finished"),
 }
 

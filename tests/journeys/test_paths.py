@@ -53,7 +53,7 @@ def test_names_are_not_normalised():
 
 
 class TestWrongSeparator:
-    @pytest.mark.parametrize("other", ["->", "=>", "→", "|", "»", ";", "/", ","])
+    @pytest.mark.parametrize("other", ["->", "=>", "→", "|", "»", ";", ",", "＞", "、"])
     def test_names_the_one_that_is_there(self, other):
         with pytest.raises(DataError) as caught:
             read([f"a {other} b", "c", f"b {other} c {other} a"])

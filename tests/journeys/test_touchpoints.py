@@ -26,6 +26,7 @@ class Touch(NamedTuple):
     event_id: int
     event: str = "view"
     session_id: str | None = None
+    order_id: str | None = None  # of the order whose source it is, where that is known
 
 
 class Order(NamedTuple):
@@ -89,6 +90,7 @@ def one_person(touches, orders, lookback, expiry, same_visit, reuse, as_of, plac
                 if t.event == "order_source"
                 and t.at == order.at
                 and (consumed is None or t.at > consumed)
+                and t.order_id in {None, order.order_id}
                 and not any(refines(t, m, places) for m in mine)
             ]
             path = sorted([*mine, *evidence], key=lambda t: (t.at, t.event_id))
@@ -122,9 +124,10 @@ def one_person(touches, orders, lookback, expiry, same_visit, reuse, as_of, plac
 
 
 def refines(evidence, touch, places):
-    if not places:
+    """Tell whether a touchpoint already stands for the source that an order states."""
+    if not places or evidence.session_id is None:
         return evidence.channel == touch.channel
-    return evidence.session_id is not None and evidence.session_id == touch.session_id
+    return evidence.session_id == touch.session_id
 
 
 def assembled(touches, orders, *, places, kind=pd.DataFrame, ids=str, event_ids=True, **options):
@@ -143,6 +146,7 @@ def assembled(touches, orders, *, places, kind=pd.DataFrame, ids=str, event_ids=
         touch_frame["event_id"] = [f"{t.event_id:06d}" for t in touches]
     if any(t.event == "order_source" for t in touches):
         touch_frame["event"] = [t.event for t in touches]
+        touch_frame["order_id"] = [t.order_id for t in touches]
     if places:
         touch_frame["session_id"] = [t.session_id for t in touches]
     order_frame = {
@@ -237,6 +241,7 @@ def world(draw, evidence=False):
                 100 + i,
                 "order_source",
                 draw(st.sampled_from([None, "s1", "s2"])),
+                draw(st.sampled_from([None, o.order_id or "unknown", "o0"])),
             )
             for i, o in enumerate(sources)
         ]

@@ -24,8 +24,12 @@ from attribution.model import example_journeys
 
 @pytest.mark.parametrize(
     "model",
-    [*default_models("36h"), Markov(order=3, removal="reconnect", nulls=False),
-     Shapley("rate", exact=5, seed=7), TimeDecay("2D")],
+    [
+        *default_models("36h"),
+        Markov(order=3, removal="reconnect", nulls=False),
+        Shapley("rate", exact=5, seed=7),
+        TimeDecay("2D"),
+    ],
     ids=label,
 )
 def test_a_label_reads_back_as_the_model(model: Model) -> None:

@@ -36,8 +36,11 @@ from tests.strategies import Row, build, rows
 GOLDENS = json.loads(Path(__file__).with_name("peer_goldens.json").read_text(encoding="utf-8"))
 TABLES = GOLDENS["tables"]
 DAY = 86_400_000
-WITH_TIMES = {f"{name}: {row}": model for name in profiles()
-              for row, model in profile(name, ages=True).items()}
+WITH_TIMES = {
+    f"{name}: {row}": model
+    for name in profiles()
+    for row, model in profile(name, ages=True).items()
+}
 
 
 def journeys_of(table):
@@ -98,8 +101,12 @@ def naive_walks(table, order, nulls, max_step, measure):
     def worth(without):
         mass, total = {"START": 1.0}, 0.0
         for visited in range(limit + 1):
-            total += sum(m * reward[s] / out[s] for s, m in mass.items() if out[s]
-                         if measure == "conversions" or s != "START")
+            total += sum(
+                m * reward[s] / out[s]
+                for s, m in mass.items()
+                if out[s]
+                if measure == "conversions" or s != "START"
+            )
             if visited == limit or sum(mass.values()) < 1e-18:
                 break
             later = defaultdict(float)
@@ -148,8 +155,10 @@ def test_channelattribution_rules(table):
 
 @given(rows(), st.integers(1, 3), st.booleans())
 def test_without_a_limit_truncated_markov_is_markov(data, order, nulls):
-    journeys = build([row for row in data if row.path and row.conversions + row.nulls]
-                     or [Row(("a",), 1, 0, 1.0, (0,))])
+    journeys = build(
+        [row for row in data if row.path and row.conversions + row.nulls]
+        or [Row(("a",), 1, 0, 1.0, (0,))]
+    )
     endless = attribute(journeys, TruncatedMarkov(order, 10**6, nulls))
     exact = attribute(journeys, Markov(order, nulls=nulls))
     np.testing.assert_allclose(endless.amounts, exact.amounts, atol=1e-7)
@@ -185,8 +194,11 @@ def test_no_walk_converts_within_the_limit():
 @pytest.mark.parametrize("table", GOLDENS["mam-1"])
 def test_mam(name, table):
     models = {row.split(" ", 2)[2]: model for row, model in profile(name).items()}
-    models |= {"shapley 2": LocalShapley(2), "shapley 12": LocalShapley(12),
-               "time decay 48h": Buyers(StepDecay("48h"))}
+    models |= {
+        "shapley 2": LocalShapley(2),
+        "shapley 12": LocalShapley(12),
+        "time decay 48h": Buyers(StepDecay("48h")),
+    }
     for measure, golden in GOLDENS[name][table].items():
         assert golden or table == "edge_no_conv_re"
         for rule, wanted in golden.items():
@@ -212,8 +224,11 @@ def test_mta(table):
 
 def removal(rule):
     order, strategy = int(rule[7]), rule.split(" ")[1]
-    return (MoneyFollows(Markov(order)) if strategy == "redirect_to_null"
-            else Participation(strategy, order))
+    return (
+        MoneyFollows(Markov(order))
+        if strategy == "redirect_to_null"
+        else Participation(strategy, order)
+    )
 
 
 @pytest.mark.parametrize("table", GOLDENS["do-attribution"])
@@ -225,8 +240,9 @@ def test_do_attribution(table):
             with pytest.raises(ModelError, match="gives no shares here"):
                 attribute(JOURNEYS[table], model)
             continue
-        assert_equal(credited(JOURNEYS[table], model),
-                     {c: bought * x for c, x in golden["shares"].items()})
+        assert_equal(
+            credited(JOURNEYS[table], model), {c: bought * x for c, x in golden["shares"].items()}
+        )
         if rule != "shapley":
             effects = attribute(JOURNEYS[table], model).removal_effects["conversions"]
             assert_equal(effects.to_dict(), golden["effects"])
@@ -264,20 +280,29 @@ def test_the_same_paths_give_channel_a_anything_from_nothing_to_39_percent():
         "reconnect": named("mta-audit-0.1.2", "mta-audit 0.1.2 markov reconnect"),
         "mta": named("mta-0.0.9", "mta 0.0.9 markov"),
         "mam": named("mam-2", "MAM 2.1.1 markov"),
-        "channelattribution": named("channelattribution-2.2.5",
-                                    "ChannelAttribution 2.2.5 markov(1)"),
+        "channelattribution": named(
+            "channelattribution-2.2.5", "ChannelAttribution 2.2.5 markov(1)"
+        ),
         "exact": named("exact", "exact markov(1)"),
-        "redirect": named("do-attribution-0.0.2",
-                          "do-attribution 0.0.2 markov(1) redirect_to_null"),
+        "redirect": named(
+            "do-attribution-0.0.2", "do-attribution 0.0.2 markov(1) redirect_to_null"
+        ),
         "audit redirect": named("mta-audit-0.1.2", "mta-audit 0.1.2 markov redirect_to_null"),
         "max_step=1000": share(TruncatedMarkov(max_step=1000)),
         "fail": named("do-attribution-0.0.2", "do-attribution 0.0.2 markov(1) fail"),
         "no nulls": share(TruncatedMarkov(max_step=1000, nulls=False)),
     }
     assert found == {
-        "reconnect": 0.0, "mta": 24.31, "mam": 26.78, "channelattribution": 35.55,
-        "exact": 36.15, "redirect": 36.15, "audit redirect": 36.15, "max_step=1000": 36.15,
-        "fail": 37.5, "no nulls": 38.89,
+        "reconnect": 0.0,
+        "mta": 24.31,
+        "mam": 26.78,
+        "channelattribution": 35.55,
+        "exact": 36.15,
+        "redirect": 36.15,
+        "audit redirect": 36.15,
+        "max_step=1000": 36.15,
+        "fail": 37.5,
+        "no nulls": 38.89,
     }
 
 
@@ -288,13 +313,15 @@ def test_the_same_paths_give_channel_a_anything_from_nothing_to_39_percent():
 def test_fail_is_participation(data):
     journeys = build(data)
     met = compare(journeys, [FirstTouch()]).influenced
-    if not met.sum():
+    total = sum(met.values())
+    if not total:
         with pytest.raises(ModelError, match="no channel has any effect"):
             attribute(journeys, Participation())
         return
     bought = journeys.conversions[journeys.lengths > 0].sum()
-    assert_equal(credited(journeys, Participation()),
-                 {c: bought * x / met.sum() for c, x in met.items()})
+    assert_equal(
+        credited(journeys, Participation()), {c: bought * x / total for c, x in met.items()}
+    )
 
 
 @given(rows())
@@ -334,9 +361,11 @@ def test_refitting_by_counting_again(data, order, strategy):
     try:
         found = attribute(build(data), Participation(strategy, order))
     except ModelError:
-        assert total == pytest.approx(0, abs=1e-9) or min(
-            x / total for x in wanted.values()) < 1e-12 or max(
-            x / total for x in wanted.values()) > 1 - 1e-9
+        assert (
+            total == pytest.approx(0, abs=1e-9)
+            or min(x / total for x in wanted.values()) < 1e-12
+            or max(x / total for x in wanted.values()) > 1 - 1e-9
+        )
         return
     assert_equal(found.removal_effects["conversions"].to_dict(), wanted, scale=1)
 
@@ -360,10 +389,10 @@ def test_step_decay_reads_ages_where_there_are_any():
 
 
 def test_local_shapley_takes_the_last_of_the_alphabet():
-    journeys = build([Row(tuple("abcdef"), 3, 2, 30.0), Row(("a",), 1, 4, 5.0)], "abcdef",
-                     ages=False)
-    assert_equal(credited(journeys, LocalShapley()),
-                 {"a": 1.0, **dict.fromkeys("cdef", 0.75)})
+    journeys = build(
+        [Row(tuple("abcdef"), 3, 2, 30.0), Row(("a",), 1, 4, 5.0)], "abcdef", ages=False
+    )
+    assert_equal(credited(journeys, LocalShapley()), {"a": 1.0, **dict.fromkeys("cdef", 0.75)})
 
 
 # ---------------------------------------------------------------------- as models
@@ -414,8 +443,11 @@ def test_profiles_obey_the_axioms_where_they_answer(name):
 
 @pytest.mark.parametrize("name", profiles())
 def test_compare_takes_a_profile_as_it_is(name):
-    models = {row: model for row, model in profile(name).items()
-              if answers(JOURNEYS["fixture"], model) is not None}
+    models = {
+        row: model
+        for row, model in profile(name).items()
+        if answers(JOURNEYS["fixture"], model) is not None
+    }
     assert models
     wide = compare(JOURNEYS["fixture"], models).wide()
     assert list(wide.columns) == list(models)
@@ -438,11 +470,18 @@ def test_an_unknown_profile_is_told_what_is_known():
         profile("§")
 
 
-@pytest.mark.parametrize("wrong", [
-    lambda: TruncatedMarkov(0), lambda: TruncatedMarkov(1.5), lambda: TruncatedMarkov(max_step=0),
-    lambda: Participation("reconnect"), lambda: Participation("fail", 0), lambda: LocalShapley(0),
-    lambda: LocalShapley(13),
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: TruncatedMarkov(0),
+        lambda: TruncatedMarkov(1.5),
+        lambda: TruncatedMarkov(max_step=0),
+        lambda: Participation("reconnect"),
+        lambda: Participation("fail", 0),
+        lambda: LocalShapley(0),
+        lambda: LocalShapley(13),
+    ],
+)
 def test_parameters_that_cannot_stand(wrong):
     with pytest.raises(ModelError):
         wrong()

@@ -53,7 +53,8 @@ def declared(**terms) -> Rule:
 def naive_decides(patterns, name):
     """Return the pattern that decides on a name: exact, else most literal, else first written."""
     matching = [
-        p for p in patterns
+        p
+        for p in patterns
         if p == name or re.fullmatch(re.escape(p).replace(r"\*", ".*").replace(r"\?", "."), name)
     ]
     best = None
@@ -85,8 +86,9 @@ def naive_weights(terms, path, ages, types):
 
     def tier(i):
         pattern = naive_decides(everything, path[i])
-        return next((t for t, tier in enumerate(terms.priority) if pattern in tier),
-                    len(terms.priority))
+        return next(
+            (t for t, tier in enumerate(terms.priority) if pattern in tier), len(terms.priority)
+        )
 
     left = [i for i in left if tier(i) == min(map(tier, left))]
     weights = [0.0] * len(path)
@@ -96,7 +98,8 @@ def naive_weights(terms, path, ages, types):
         youngest = min((ages[i] for i in left if weights[i] > 0), default=0)
         weights = [
             w * 0.5 ** ((age - youngest) / (pd.Timedelta(terms.half_life) / pd.Timedelta("1ms")))
-            if w else 0.0
+            if w
+            else 0.0
             for w, age in zip(weights, ages, strict=True)
         ]
     return weights
@@ -141,8 +144,9 @@ positions = st.one_of(
     st.none(),
     st.builds(Shares, positive, weight, weight, weight),
     st.builds(Shares, weight, weight, positive),
-    st.builds(lambda a, b, rest: FromEnd((a, *b), rest), positive,
-              st.lists(weight, max_size=3), weight),
+    st.builds(
+        lambda a, b, rest: FromEnd((a, *b), rest), positive, st.lists(weight, max_size=3), weight
+    ),
 )
 all_terms = st.builds(
     Terms,
@@ -194,12 +198,16 @@ def every_other(journeys):
     return np.arange(len(journeys.codes)) * 0.0 + (journeys.codes > 0)
 
 
-@pytest.mark.parametrize("rule", [
-    Rule(every_other),
-    declared(position=Shares(0.4, 0.2, 0.4), half_life="1D"),
-    declared(channel=(("live", 2.0), ("*", 0.5)), lookback=(("*", "4D"),)),
-    declared(ignore=("ads",), priority=(("live", "group"), ("video",))),
-], ids=("function", "position", "channel", "priority"))
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule(every_other),
+        declared(position=Shares(0.4, 0.2, 0.4), half_life="1D"),
+        declared(channel=(("live", 2.0), ("*", 0.5)), lookback=(("*", "4D"),)),
+        declared(ignore=("ads",), priority=(("live", "group"), ("video",))),
+    ],
+    ids=("function", "position", "channel", "priority"),
+)
 def test_rules_pass_check_model(rule):
     named = ("ads", "group", "live", "search", "video")
     found = check_model(rule, named=named)
@@ -209,19 +217,25 @@ def test_rules_pass_check_model(rule):
 # ---------------------------------------------------------------------- identities
 
 
-@pytest.mark.parametrize(("rule", "model"), [
-    (declared(position=Shares(0.4, 0.2, 0.4)), PositionBased(0.4, 0.4)),
-    (declared(position=Shares(0.07, 0.0, 0.93)), PositionBased(0.07, 0.93)),
-    (declared(position=Shares(1, 0, 0)), FirstTouch()),
-    (declared(position=Shares(0, 0, 1)), LastTouch()),
-    (declared(position=FromEnd((1.0,))), LastTouch()),
-    (declared(position=FromEnd((1.0,), rest=1.0)), Linear()),
-    (declared(position=FromEnd((1.0,)), ignore=("direct",)), LastNonDirect()),
-    (declared(position=Shares(0, 0, 1), ignore=("direct", "a*")), LastNonDirect(("direct", "ad"))),
-    (declared(half_life="6h"), TimeDecay("6h")),
-    (declared(channel=(("*", 3.0),)), Linear()),
-    (declared(lookback=(("*", "9D"),), priority=(("*",),)), Linear()),
-])
+@pytest.mark.parametrize(
+    ("rule", "model"),
+    [
+        (declared(position=Shares(0.4, 0.2, 0.4)), PositionBased(0.4, 0.4)),
+        (declared(position=Shares(0.07, 0.0, 0.93)), PositionBased(0.07, 0.93)),
+        (declared(position=Shares(1, 0, 0)), FirstTouch()),
+        (declared(position=Shares(0, 0, 1)), LastTouch()),
+        (declared(position=FromEnd((1.0,))), LastTouch()),
+        (declared(position=FromEnd((1.0,), rest=1.0)), Linear()),
+        (declared(position=FromEnd((1.0,)), ignore=("direct",)), LastNonDirect()),
+        (
+            declared(position=Shares(0, 0, 1), ignore=("direct", "a*")),
+            LastNonDirect(("direct", "ad")),
+        ),
+        (declared(half_life="6h"), TimeDecay("6h")),
+        (declared(channel=(("*", 3.0),)), Linear()),
+        (declared(lookback=(("*", "9D"),), priority=(("*",),)), Linear()),
+    ],
+)
 @given(rows(CHANNELS, LONGEST))
 def test_rules_equal_the_model_they_spell_out(rule, model, given_rows):
     journeys = build(given_rows, CHANNELS)
@@ -267,13 +281,18 @@ def test_a_journey_outside_every_lookback_is_unattributed():
 def test_positions_are_counted_among_the_touchpoints_that_count():
     rule = declared(position=Shares(1, 0, 0), event=(("click", 1.0), ("exposure", 0.0)))
     assert shares(rule, one(["ad", "live", "video"], types=["exposure", "click", "click"])) == {
-        "live": 1.0}
+        "live": 1.0
+    }
 
 
 def test_the_closest_pattern_decides():
     names = ["抖音·品牌自播", "抖音·达人", "快手", "抖音"]
     assert deciding(["*", "抖音*", "抖音·品牌自播", "抖音·*", "*·品牌自播"], names).tolist() == [
-        2, 3, 0, 1]
+        2,
+        3,
+        0,
+        1,
+    ]
     assert deciding(["快手", "抖音?达人"], names).tolist() == [-1, 1, 0, -1]
     assert deciding(["a[b]*", "[x]"], ["a[b]c", "ab", "x", "a[b]"]).tolist() == [0, -1, -1, 0]
     assert deciding(["a*", "*a"], ["aa"]).tolist() == [0]  # equally close: the first written
@@ -316,15 +335,18 @@ def test_unnamed_functions_have_a_steady_name():
     assert label(Rule(DeclaredWeights(Terms(ignore=("a",))))) == "DeclaredWeights"
 
 
-@pytest.mark.parametrize(("weigh", "parts"), [
-    (lambda j: np.ones(2), ["mine", "shape (2,)", "each of 3 touchpoints", "journeys.codes"]),
-    (lambda j: np.ones((3, 1)), ["mine", "shape (3, 1)", "each of 3 touchpoints"]),
-    (lambda j: [1, -2, 1], ["mine", "-2.0", "touchpoint 1", "'live'", "Return 0"]),
-    (lambda j: [1, 1, np.nan], ["mine", "nan", "touchpoint 2", "'video'"]),
-    (lambda j: [np.inf, 1, 1], ["mine", "inf", "touchpoint 0", "'ad'"]),
-    (lambda j: ["a", "b", "c"], ["mine", "list", "one number per touchpoint"]),
-    (lambda j: None, ["mine", "shape ()"]),
-])
+@pytest.mark.parametrize(
+    ("weigh", "parts"),
+    [
+        (lambda j: np.ones(2), ["mine", "shape (2,)", "each of 3 touchpoints", "journeys.codes"]),
+        (lambda j: np.ones((3, 1)), ["mine", "shape (3, 1)", "each of 3 touchpoints"]),
+        (lambda j: [1, -2, 1], ["mine", "-2.0", "touchpoint 1", "'live'", "Return 0"]),
+        (lambda j: [1, 1, np.nan], ["mine", "nan", "touchpoint 2", "'video'"]),
+        (lambda j: [np.inf, 1, 1], ["mine", "inf", "touchpoint 0", "'ad'"]),
+        (lambda j: ["a", "b", "c"], ["mine", "list", "one number per touchpoint"]),
+        (lambda j: None, ["mine", "shape ()"]),
+    ],
+)
 def test_bad_weights_are_refused(weigh, parts):
     with pytest.raises(ModelError) as caught:
         attribute(one(["ad", "live", "video"]), Rule(weigh, "mine"))
@@ -358,7 +380,7 @@ def test_types_must_be_carried():
 
 # ---------------------------------------------------------------------- the file
 
-EXAMPLE = '''\
+EXAMPLE = """\
 name = "live first"          # the file's name, if left out
 half_life = "7D"
 ignore = ["direct", "搜索*"]
@@ -381,7 +403,7 @@ only = 1
 [event]
 click = 1
 exposure = 0.2
-'''
+"""
 
 
 def written(tmp_path, text, name="rule.toml", encoding="utf-8"):
@@ -395,15 +417,17 @@ def written(tmp_path, text, name="rule.toml", encoding="utf-8"):
 def test_a_file_declares_every_term(tmp_path, encoding, newline):
     rule = Rule.from_toml(written(tmp_path, EXAMPLE.replace("\n", newline), encoding=encoding))
     assert rule == Rule(
-        DeclaredWeights(Terms(
-            position=Shares(0.4, 0.2, 0.4, 1.0),
-            channel=(("抖音*", 2.0), ("抖音·品牌自播", 1.5)),
-            event=(("click", 1.0), ("exposure", 0.2)),
-            lookback=(("抖音*", "7D"), ("*", "30D")),
-            ignore=("direct", "搜索*"),
-            priority=(("广告*",), ("社群*", "短视频*")),
-            half_life="7D",
-        )),
+        DeclaredWeights(
+            Terms(
+                position=Shares(0.4, 0.2, 0.4, 1.0),
+                channel=(("抖音*", 2.0), ("抖音·品牌自播", 1.5)),
+                event=(("click", 1.0), ("exposure", 0.2)),
+                lookback=(("抖音*", "7D"), ("*", "30D")),
+                ignore=("direct", "搜索*"),
+                priority=(("广告*",), ("社群*", "短视频*")),
+                half_life="7D",
+            )
+        ),
         "live first",
     )
     assert rule == pickle.loads(pickle.dumps(rule))
@@ -423,7 +447,8 @@ def test_short_forms_and_the_files_name(tmp_path):
     assert rule.name == "closing"
     assert rule.weigh.terms == Terms(lookback=(("*", "3D"),), ignore=("direct",))
     assert repr(rule.weigh) == (
-        "DeclaredWeights(terms=Terms(lookback=(('*', '3D'),), ignore=('direct',)))")
+        "DeclaredWeights(terms=Terms(lookback=(('*', '3D'),), ignore=('direct',)))"
+    )
     rule = read_rule(written(tmp_path, "[position]\nfrom_end = [3, 2]\nrest = 0.5\n"))
     assert rule.weigh.terms.position == FromEnd((3.0, 2.0), 0.5)
 
@@ -431,38 +456,64 @@ def test_short_forms_and_the_files_name(tmp_path):
 BAD_FILES = {
     "unknown key": (
         'name = "x"\n\nhalf_lif = "7D"\n',
-        3, "half_lif: found an unknown key 'half_lif'", "one of name, position",
-        "Did you mean 'half_life'?"),
+        3,
+        "half_lif: found an unknown key 'half_lif'",
+        "one of name, position",
+        "Did you mean 'half_life'?",
+    ),
     "unknown key, nothing near": ("zzz = 1\n", 1, "'zzz'", "Use one of these, or remove it."),
     "unknown position": (
         "[position]\nfirst = 1\nmidle = 2\nlast = 1\n",
-        3, "position.midle", "'midle'", "Did you mean 'middle'?"),
-    "unknown array of tables": (
-        '[[rule]]\nname = "x"\n', 1, "'rule'", "one of name, position"),
+        3,
+        "position.midle",
+        "'midle'",
+        "Did you mean 'middle'?",
+    ),
+    "unknown array of tables": ('[[rule]]\nname = "x"\n', 1, "'rule'", "one of name, position"),
     "no term": ('name = "x"\n', None, "found no term", "half_life", "Linear()"),
     "empty file": ("", None, "found no term"),
     "empty name": ('name = " "\nhalf_life = "1D"\n', 1, "name: found the text ' '", "quotation"),
     "name is a number": ('name = 7\nhalf_life = "1D"\n', 1, "name: found 7", "expected text"),
     "half-life without unit": (
-        '\nhalf_life = "7"\n', 2, "half_life: found the text '7'", "with its unit", '"36h"'),
+        '\nhalf_life = "7"\n',
+        2,
+        "half_life: found the text '7'",
+        "with its unit",
+        '"36h"',
+    ),
     "half-life is a number": ("half_life = 7\n", 1, "half_life: found 7", "quotation marks"),
     "half-life negative": ('half_life = "-7D"\n', 1, "'-7D'", "above 0"),
     "lookback in a table": (
-        '[lookback]\n"抖音*" = "7D"\n"快手*" = "7天"\n', 3, 'lookback."快手*"', "'7天'", '"7D"'),
+        '[lookback]\n"抖音*" = "7D"\n"快手*" = "7天"\n',
+        3,
+        'lookback."快手*"',
+        "'7天'",
+        '"7D"',
+    ),
     "lookback in an inline table": (
-        'half_life = "1D"\nlookback = {a = "1D", b = 3}\n', 2, "lookback.b: found 3"),
+        'half_life = "1D"\nlookback = {a = "1D", b = 3}\n',
+        2,
+        "lookback.b: found 3",
+    ),
     "lookback is a list": ('lookback = ["1D"]\n', 1, "lookback: found ['1D']", "a table"),
     "weight is text": (
-        '[channel]\n# a comment\n"抖音*" = "2"\n', 3, 'channel."抖音*": found the text \'2\'',
-        "expected a weight", "without quotation marks"),
+        '[channel]\n# a comment\n"抖音*" = "2"\n',
+        3,
+        "channel.\"抖音*\": found the text '2'",
+        "expected a weight",
+        "without quotation marks",
+    ),
     "weight negative": ("[channel]\nlive = -1\n", 2, "channel.live: found -1", "takes all weight"),
     "weight is true": ("[event]\nclick = true\n", 2, "event.click: found true", "a weight"),
     "weight is nan": ("[event]\nclick = nan\n", 2, "event.click: found nan", "a weight"),
     "weight infinite": ("[event]\nclick = inf\n", 2, "found inf", "1e-09 to 1e+09"),
     "weight tiny": ("[event]\nclick = 1e-300\n", 2, "found 1e-300", "1e-09 to 1e+09"),
     "unquoted dot": (
-        "[channel]\nlive = 1\nshop.main = 2\n", 3, "channel.shop: found a table",
-        '"live.main" = 2'),
+        "[channel]\nlive = 1\nshop.main = 2\n",
+        3,
+        "channel.shop: found a table",
+        '"live.main" = 2',
+    ),
     "empty pattern": ('[channel]\n" " = 2\n', 2, "found the text ' '", "text"),
     "channel is no table": ("channel = 2\n", 1, "channel: found 2", "a table", '"抖音*" = 2'),
     "channel is empty": ("[channel]\n", 1, "channel: found an empty table", "or remove the table"),
@@ -470,41 +521,87 @@ BAD_FILES = {
     "ignore is a number": ("ignore = 1\n", 1, "ignore: found 1", "a list of channel names"),
     "ignore is empty": ("ignore = []\n", 1, "ignore: found []", "or remove ignore"),
     "ignore holds a number": (
-        'ignore = [\n  "direct",  # ]\n  5,\n]\n', 3, "ignore[2]: found 5", "expected text"),
+        'ignore = [\n  "direct",  # ]\n  5,\n]\n',
+        3,
+        "ignore[2]: found 5",
+        "expected text",
+    ),
     "priority is text": (
-        'priority = "a"\n', 1, "priority: found the text 'a'", "the highest first"),
+        'priority = "a"\n',
+        1,
+        "priority: found the text 'a'",
+        "the highest first",
+    ),
     "priority holds an empty tier": (
-        'priority = [\n  "a",\n  [],\n]\n', 3, "priority[2]: found []"),
+        'priority = [\n  "a",\n  [],\n]\n',
+        3,
+        "priority[2]: found []",
+    ),
     "priority deep": (
-        'priority = [\n  "a",\n  ["b",\n   {c = 1}],\n]\n', 4, "priority[2][2]: found a table"),
+        'priority = [\n  "a",\n  ["b",\n   {c = 1}],\n]\n',
+        4,
+        "priority[2][2]: found a table",
+    ),
     "priority repeats": (
-        'priority = [\n  "a",\n  ["b",\n   "a"],\n]\n', 3, "priority[2]: found 'a' again",
-        "after tier 1", "each pattern in one tier"),
+        'priority = [\n  "a",\n  ["b",\n   "a"],\n]\n',
+        3,
+        "priority[2]: found 'a' again",
+        "after tier 1",
+        "each pattern in one tier",
+    ),
     "position is a list": ("position = [1]\n", 1, "position: found [1]", "first = 0.4"),
     "position incomplete": (
-        "half_life = '1D'\n[position]\nlast = 1\n", 2, "found no first and no middle",
-        "Add first = 0 and middle = 0"),
+        "half_life = '1D'\n[position]\nlast = 1\n",
+        2,
+        "found no first and no middle",
+        "Add first = 0 and middle = 0",
+    ),
     "position without ends": (
-        "[position]\nfirst = 0\nmiddle = 1\nlast = 0\n", 1, "first = 0 and last = 0",
-        "two touchpoints"),
+        "[position]\nfirst = 0\nmiddle = 1\nlast = 0\n",
+        1,
+        "first = 0 and last = 0",
+        "two touchpoints",
+    ),
     "position both ways": (
-        "[position]\nfrom_end = [1]\nfirst = 1\n", 3, "'first' beside from_end", "Keep one"),
+        "[position]\nfrom_end = [1]\nfirst = 1\n",
+        3,
+        "'first' beside from_end",
+        "Keep one",
+    ),
     "from_end is a number": (
-        "[position]\nfrom_end = 1\n", 2, "found 1", "the last touchpoint first"),
+        "[position]\nfrom_end = 1\n",
+        2,
+        "found 1",
+        "the last touchpoint first",
+    ),
     "rest alone": ("[position]\nrest = 1\n", 2, "position.rest: found no from_end"),
     "from_end begins with 0": (
-        "[position]\nfrom_end = [\n0,\n1]\n", 3, "position.from_end[1]: found 0", "above 0"),
+        "[position]\nfrom_end = [\n0,\n1]\n",
+        3,
+        "position.from_end[1]: found 0",
+        "above 0",
+    ),
     "from_end holds text": (
-        "[position]\nfrom_end = [\n1,\n'x']\n", 4, "position.from_end[2]: found the text 'x'"),
+        "[position]\nfrom_end = [\n1,\n'x']\n",
+        4,
+        "position.from_end[2]: found the text 'x'",
+    ),
     "rest is text": ("[position]\nfrom_end = [1]\nrest = 'x'\n", 3, "position.rest"),
     "syntax": ("half_life = \n", 1, "'half_life ='", "not TOML", "Put texts in quotation marks"),
-    "open list": (
-        'half_life = "1D"\nignore = [\n"a",\n', 3, "not TOML", "close what you open"),
+    "open list": ('half_life = "1D"\nignore = [\n"a",\n', 3, "not TOML", "close what you open"),
     "repeated key": ('half_life = "1D"\nhalf_life = "2D"\n', 2, "not TOML", "each key once"),
     "bare Chinese key": (
-        '[channel]\n抖音* = 2\n', 2, "'抖音* = 2'", 'Put channel names and patterns in quotation'),
+        "[channel]\n抖音* = 2\n",
+        2,
+        "'抖音* = 2'",
+        "Put channel names and patterns in quotation",
+    ),
     "Chinese quotes": (
-        'half_life = "1D"\nignore = [“direct”]\n', 2, "not TOML", 'Write " instead of “'),
+        'half_life = "1D"\nignore = [“direct”]\n',
+        2,
+        "not TOML",
+        'Write " instead of “',
+    ),
     "Chinese equals": ('half_life ＝ "1D"\n', 1, "Write = instead of ＝"),
     "nested too deep": ("a = " + "[" * 100_000, None, "nested hundreds deep"),
 }
@@ -538,19 +635,28 @@ def test_a_file_that_cannot_be_read(tmp_path):
 def paths_of(value, at=()):
     if at:
         yield at
-    items = value.items() if isinstance(value, dict) else (
-        enumerate(value) if isinstance(value, list) else ())
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else (enumerate(value) if isinstance(value, list) else ())
+    )
     for key, item in items:
         yield from paths_of(item, (*at, key))
 
 
 names = st.text(st.sampled_from(string.ascii_letters + "·抖.\"'#=[]{}\\,*\n\t "), max_size=6)
 scalars = st.one_of(
-    st.integers(-9, 9), st.floats(allow_nan=False), st.booleans(), names, st.datetimes(),
-    st.dates(), st.times(),
+    st.integers(-9, 9),
+    st.floats(allow_nan=False),
+    st.booleans(),
+    names,
+    st.datetimes(),
+    st.dates(),
+    st.times(),
 )
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=3),
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=3),
     max_leaves=8,
 )
 
@@ -595,8 +701,9 @@ class Writer:
                 self.out += self.pick("", "\n", " # ] , = [\n\n", " ")
                 self.lines[*at, i] = self.line
                 self.value(item, (*at, i))
-                self.out += self.pick(",", " ,", "\n,") if i + 1 < len(value) else self.pick(
-                    "", ",", "\n")
+                self.out += (
+                    self.pick(",", " ,", "\n,") if i + 1 < len(value) else self.pick("", ",", "\n")
+                )
             self.out += "]"
         elif isinstance(value, str):
             plain = "\\" not in value
@@ -610,8 +717,11 @@ class Writer:
         elif isinstance(value, bool):
             self.out += str(value).lower()
         elif hasattr(value, "isoformat"):
-            self.out += value.isoformat(*self.pick((" ",), ("T",))) if hasattr(
-                value, "date") else value.isoformat()
+            self.out += (
+                value.isoformat(*self.pick((" ",), ("T",)))
+                if hasattr(value, "date")
+                else value.isoformat()
+            )
         else:
             self.out += str(value)
 
@@ -639,7 +749,10 @@ def documents(draw):
                 w.value(item, (*at, name))
                 w.out += "\n"
             if repeats:
-                w.lines[*at, "sub", ] = w.line
+                w.lines[
+                    *at,
+                    "sub",
+                ] = w.line
                 w.out += f"[{w.key(table)}.sub]\n"
     return w.out, w.lines
 
@@ -653,8 +766,10 @@ def test_every_key_and_item_has_its_line(document):
 
 
 def test_dotted_keys_have_lines():
-    text = ('a.b."c.d" = 1\n[x.y]\nz = 1.5\n[[x.list]]\nq = """\n"""\n[[x.list]]\nq = ""\n'
-            "e = 1979-05-27 07:32:00.5\n")
+    text = (
+        'a.b."c.d" = 1\n[x.y]\nz = 1.5\n[[x.list]]\nq = """\n"""\n[[x.list]]\nq = ""\n'
+        "e = 1979-05-27 07:32:00.5\n"
+    )
     found = key_lines(text)
     assert set(found) == set(paths_of(tomllib.loads(text)))
     assert found["a", "b", "c.d"] == 1

@@ -22,27 +22,55 @@ from attribution.present.words import LANGUAGES, Words, words_in
 def report_on(journeys: Journeys, language: str = "en", **fields: str) -> Report:
     models, left_out = usable_models(journeys, default_models())
     comparison = compare(journeys, models)
-    return Report(journeys, comparison, left_out, words_in(language),
-                  headline=comparison.headline(), source="x.csv", lookback="30D", **fields)
+    return Report(
+        journeys,
+        comparison,
+        left_out,
+        words_in(language),
+        headline=comparison.headline(),
+        source="x.csv",
+        lookback="30D",
+        **fields,
+    )
 
 
 def whole(report: Report) -> str:
-    sections = (overview.opening, overview.what_was_read, credit_sections.credit_by_model,
-                credit_sections.exact_and_distances, journey_sections.graph_and_removal,
-                journey_sections.shape_of_journeys, overview.closing)
+    sections = (
+        overview.opening,
+        overview.what_was_read,
+        credit_sections.credit_by_model,
+        credit_sections.exact_and_distances,
+        journey_sections.graph_and_removal,
+        journey_sections.shape_of_journeys,
+        overview.closing,
+    )
     return "".join(section(report)._repr_html_() for section in sections)
 
 
-def counted(paths: list[str], conversions: list[float], nulls: list[int], value: float = 1.0,
-            ) -> Journeys:
-    return Journeys.from_paths(pd.DataFrame({
-        "path": paths, "total_conversions": conversions, "total_null": nulls,
-        "total_conversion_value": np.array(conversions) * value,
-    }))
+def counted(
+    paths: list[str],
+    conversions: list[float],
+    nulls: list[int],
+    value: float = 1.0,
+) -> Journeys:
+    return Journeys.from_paths(
+        pd.DataFrame(
+            {
+                "path": paths,
+                "total_conversions": conversions,
+                "total_null": nulls,
+                "total_conversion_value": np.array(conversions) * value,
+            }
+        )
+    )
 
 
-MANY = counted([f"channel {i:03d} > channel {(i * 7) % 500:03d}" for i in range(500)],
-               [1 + i % 5 for i in range(500)], [i % 3 for i in range(500)], 99.0)
+MANY = counted(
+    [f"channel {i:03d} > channel {(i * 7) % 500:03d}" for i in range(500)],
+    [1 + i % 5 for i in range(500)],
+    [i % 3 for i in range(500)],
+    99.0,
+)
 KINDS = {
     "with times": example_journeys(),
     "one channel": counted(["a", "a > a"], [3, 1], [2, 2]),
@@ -120,8 +148,13 @@ def test_time_lag_counts_orders_within_each_span() -> None:
     hour = 3_600_000
     day = pd.Timestamp("2026-11-01", tz="UTC")
     ages = [hour // 2, hour, 2 * hour, 30 * 24 * hour]
-    touch = pd.DataFrame({"person": list("abcd"), "channel": "x",
-                          "at": [day - pd.Timedelta(age, "ms") for age in ages]})
+    touch = pd.DataFrame(
+        {
+            "person": list("abcd"),
+            "channel": "x",
+            "at": [day - pd.Timedelta(age, "ms") for age in ages],
+        }
+    )
     orders = pd.DataFrame({"order_id": list("abcd"), "person": list("abcd"), "at": day, "value": 1})
     report = report_on(Journeys.from_touchpoints(touch, orders))
     html = str(journey_sections._lags(report, report.journeys))
@@ -148,14 +181,22 @@ def test_formula_signs_are_guarded_and_nothing_else_changes() -> None:
 
 def test_words_are_only_in_the_table() -> None:
     for path in Path(charts.__file__).parent.glob("*.py"):
-        assert not re.search(r"[\u4e00-\u9fff]", path.read_text(encoding="utf-8").replace(
-            "亿", "").replace("万元", "").replace("万", "").replace("；", "")), path.name
+        assert not re.search(
+            r"[\u4e00-\u9fff]",
+            path.read_text(encoding="utf-8")
+            .replace("亿", "")
+            .replace("万元", "")
+            .replace("万", "")
+            .replace("；", ""),
+        ), path.name
 
 
 def test_the_style_sheet_s_text_is_readable_in_both_themes() -> None:
     css = Path(charts.__file__).with_name("style.css").read_text(encoding="utf-8")
-    themes = [dict(re.findall(r"--(\w+):(#[0-9A-F]{6})", part))
-              for part in (css.split("@media")[0], css.split("prefers-color-scheme:dark")[1])]
+    themes = [
+        dict(re.findall(r"--(\w+):(#[0-9A-F]{6})", part))
+        for part in (css.split("@media")[0], css.split("prefers-color-scheme:dark")[1])
+    ]
     for tokens in themes:
         for name in ("ink", "ink2", "ink3", "main", "warn"):
             assert _contrast(tokens[name], tokens["bg"]) >= 4.5, name
@@ -165,6 +206,7 @@ def test_the_style_sheet_s_text_is_readable_in_both_themes() -> None:
 
 def _contrast(one: str, other: str) -> float:
     """Contrast ratio of WCAG 2.1."""
+
     def light(colour: str) -> float:
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]

@@ -36,15 +36,24 @@ class MoneyMarkov(PathModel):
         """Return the credit of one chain per measure."""
         model, amounts = Markov(nulls=False), paths.amounts()
         found = [
-            model.credit(model.tally(Journeys(
-                paths.channels, paths.offsets, paths.codes, column, np.zeros(len(paths)),
-                {"value": np.zeros(len(paths))},
-            )))
+            model.credit(
+                model.tally(
+                    Journeys(
+                        paths.channels,
+                        paths.offsets,
+                        paths.codes,
+                        column,
+                        np.zeros(len(paths)),
+                        {"value": np.zeros(len(paths))},
+                    )
+                )
+            )
             for column in np.where(paths.conversions[:, None] > 0, amounts, 0.0).T
         ]
         effects = [credit.effects[:, 0] for credit in found if credit.effects is not None]
         return Credit(
-            paths.channels, paths.measures,
+            paths.channels,
+            paths.measures,
             np.column_stack([credit.amounts[:, 0] for credit in found]),
             np.array([credit.unattributed[0] for credit in found]),
             effects=np.column_stack(effects),
@@ -66,8 +75,9 @@ class ResharedMarkov(PathModel):
         found = chain.credit(chain.tally(paths))
         given = tally_weights(paths, found.amounts[:, 0][paths.codes])
         unknown = paths.amounts()[paths.lengths == 0].sum(axis=0)
-        return Credit(paths.channels, paths.measures, given.by_channel(), unknown,
-                      effects=found.effects)
+        return Credit(
+            paths.channels, paths.measures, given.by_channel(), unknown, effects=found.effects
+        )
 
 
 @dataclass(frozen=True)
@@ -84,14 +94,18 @@ class ObservedPaths(PathModel):
         seen = merged(collapsed(paths))
         mass = _path_mass(seen)
         first = np.flatnonzero(seen.distinct)
-        met = sequences.sum_by(
-            seen.codes[first], mass[seen.rows[first], None], len(seen.channels)
-        )[:, 0]
+        met = sequences.sum_by(seen.codes[first], mass[seen.rows[first], None], len(seen.channels))[
+            :, 0
+        ]
         effect = met / mass.sum() if mass.any() else met
         amounts, known = seen.amounts(), seen.lengths > 0
         return shared(
-            seen.channels, seen.measures, met, amounts[known].sum(axis=0),
-            amounts[~known].sum(axis=0), np.repeat(effect[:, None], amounts.shape[1], axis=1),
+            seen.channels,
+            seen.measures,
+            met,
+            amounts[known].sum(axis=0),
+            amounts[~known].sum(axis=0),
+            np.repeat(effect[:, None], amounts.shape[1], axis=1),
         )
 
 
@@ -158,8 +172,12 @@ class Participation(PathModel):
         effects = self._effects(paths)
         weight = signed_shares(effects, paths.channels, f"{self.strategy} (do-attribution 0.0.2)")
         return shared(
-            paths.channels, paths.measures, weight, amounts[known].sum(axis=0),
-            amounts[~known].sum(axis=0), np.repeat(effects[:, None], amounts.shape[1], axis=1),
+            paths.channels,
+            paths.measures,
+            weight,
+            amounts[known].sum(axis=0),
+            amounts[~known].sum(axis=0),
+            np.repeat(effects[:, None], amounts.shape[1], axis=1),
         )
 
     def _effects(self, paths: Journeys) -> NDArray[np.float64]:

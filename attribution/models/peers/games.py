@@ -91,11 +91,17 @@ class ExactSetShapley(PathModel):
         joining, staying = (bought[known] * _weights(n)[place] for place in (size - 1, size))
         values = np.zeros(len(sets.channels))
         values[players] = -staying.sum()
-        values += np.bincount(sets.codes, weights=np.repeat(joining + staying, size),
-                              minlength=len(values))
+        values += np.bincount(
+            sets.codes, weights=np.repeat(joining + staying, size), minlength=len(values)
+        )
         weight = signed_shares(values, sets.channels, "Shapley (do-attribution 0.0.2)")
-        return shared(sets.channels, sets.measures, weight, sets.measured[known].sum(axis=0),
-                      sets.unattributed)
+        return shared(
+            sets.channels,
+            sets.measures,
+            weight,
+            sets.measured[known].sum(axis=0),
+            sets.unattributed,
+        )
 
 
 def _sets(paths: Journeys, most: int | None) -> Tally:
@@ -109,8 +115,11 @@ def _sets(paths: Journeys, most: int | None) -> Tally:
         keep = offsets[1:][rows] - np.arange(len(rows)) <= most
         rows, codes = rows[keep], codes[keep]
     return tally_rows(
-        paths.channels, ("null", *paths.measures), paths.measures,
-        sequences.offsets_of(np.bincount(rows, minlength=len(paths))), codes,
+        paths.channels,
+        ("null", *paths.measures),
+        paths.measures,
+        sequences.offsets_of(np.bincount(rows, minlength=len(paths))),
+        codes,
         np.column_stack([paths.weighted_nulls(), paths.amounts()]),
     )
 

@@ -92,8 +92,9 @@ class MoneyFollows:
         met = np.bincount(tally.codes, minlength=len(tally.channels)) > 0
         weight = found.amounts[:, 0] if found.amounts[:, 0].any() else met.astype(float)
         totals = tally.measured[tally.lengths > 0].sum(axis=0)
-        return shared(tally.channels, tally.measures, weight, totals, tally.unattributed,
-                      found.effects)
+        return shared(
+            tally.channels, tally.measures, weight, totals, tally.unattributed, found.effects
+        )
 
 
 def shared(
@@ -117,7 +118,9 @@ def collapsed(journeys: Journeys) -> Journeys:
     keep = np.flatnonzero(begins | (codes != np.roll(codes, 1)))
     offsets = sequences.offsets_of(np.bincount(journeys.rows[keep], minlength=len(journeys)))
     return replace(
-        journeys, offsets=offsets, codes=codes[keep],
+        journeys,
+        offsets=offsets,
+        codes=codes[keep],
         ages=None if journeys.ages is None else journeys.ages[keep],
         evidence=None if journeys.evidence is None else journeys.evidence[keep],
         touch={name: column[keep] for name, column in journeys.touch.items()},
@@ -132,13 +135,21 @@ def merged(journeys: Journeys) -> Journeys:
 def _path_tally(journeys: Journeys) -> Tally:
     amounts = np.column_stack([journeys.weighted_nulls(), journeys.amounts()])
     return tally_rows(
-        journeys.channels, ("null", *journeys.measures), journeys.measures, journeys.offsets,
-        journeys.codes, amounts,
+        journeys.channels,
+        ("null", *journeys.measures),
+        journeys.measures,
+        journeys.offsets,
+        journeys.codes,
+        amounts,
     )
 
 
 def _paths_of(tally: Tally) -> Journeys:
     return Journeys(
-        tally.channels, tally.offsets, tally.codes, tally.column("conversions"),
-        tally.column("null"), {name: tally.column(name) for name in tally.measures[1:]},
+        tally.channels,
+        tally.offsets,
+        tally.codes,
+        tally.column("conversions"),
+        tally.column("null"),
+        {name: tally.column(name) for name in tally.measures[1:]},
     )

@@ -80,10 +80,18 @@ class TruncatedMarkov:
             amounts = np.where(bought[:, None], amounts, 0.0)
             null, silent = np.zeros(len(seen)), np.zeros(len(seen))
         unsold = np.where(bought[:, None], 0.0, amounts[:, 1:])
-        columns = ("null", "silent", *(f"unsold {name}" for name in seen.measures[1:]),
-                   *seen.measures)
+        columns = (
+            "null",
+            "silent",
+            *(f"unsold {name}" for name in seen.measures[1:]),
+            *seen.measures,
+        )
         return tally_rows(
-            seen.channels, columns, seen.measures, seen.offsets, seen.codes,
+            seen.channels,
+            columns,
+            seen.measures,
+            seen.offsets,
+            seen.codes,
             np.column_stack([null, silent, unsold, amounts]),
         )
 
@@ -95,8 +103,9 @@ class TruncatedMarkov:
         parts = effects.sum(axis=0)
         totals = tally.measured.sum(axis=0)
         credit = effects * np.divide(totals, parts, out=np.zeros_like(totals), where=parts > 0)
-        return Credit(tally.channels, tally.measures, credit, np.zeros_like(totals),
-                      effects=effects)
+        return Credit(
+            tally.channels, tally.measures, credit, np.zeros_like(totals), effects=effects
+        )
 
     def longest(self, tally: Tally) -> int:
         """Return how many states a walk on these paths may visit."""
@@ -164,8 +173,9 @@ def _within(
     none = np.zeros(0, np.int64)
     whole = _yield(walks, limit, none, none, 1)[0]
     left = [
-        _yield(walks, limit, walks.state[chosen], walks.member[chosen] - low,
-               min(size, channels - low))
+        _yield(
+            walks, limit, walks.state[chosen], walks.member[chosen] - low, min(size, channels - low)
+        )
         for low in range(0, channels, size)
         for chosen in [(walks.member >= low) & (walks.member < low + size)]
     ]
