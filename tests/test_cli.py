@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,23 @@ def test_reports_and_their_parameters_are_listed(capsys: pytest.CaptureFixture[s
     assert "model_comparison" in capsys.readouterr().out
     assert main(["report", "model_comparison", "--parameters"]) == 0
     assert "en | zh" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
+def test_a_scheduler_s_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    arguments = ["report", "model_comparison", "--out", "here", "--quiet"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "attribution", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    while not list(tmp_path.glob(".model_comparison-*")) and running.poll() is None:
+        time.sleep(0.05)
+    running.terminate()
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 1
+    assert "interrupted; nothing was published" in said
+    assert list(tmp_path.iterdir()) == []
