@@ -186,7 +186,7 @@ def _why(report: Report, line: dict[str, float]) -> str:
         if line[graph] > 1.1 * max(rules, default=0.0):
             return words("why_graph_more")
     apart = max(line.values()) - min(line.values())
-    near = 0 < abs(line[report.headline]) and apart <= _AGREE * abs(line[report.headline])
+    near = abs(line[report.headline]) > 0 and apart <= _AGREE * abs(line[report.headline])
     return words("why_agree") if near else ""
 
 
