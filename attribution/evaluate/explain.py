@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from attribution.errors import ConfigError, ModelError, quoted
+from attribution.evaluate.habits import Step, climbed, end_of, named_way, spoken, to_own_family
 from attribution.model import label
-from attribution.models.heuristic import (
-    FirstTouch,
-    LastNonDirect,
-    LastTouch,
-    Linear,
-    PositionBased,
-    TimeDecay,
-    TouchpointModel,
-)
-from attribution.models.markov import Markov
-from attribution.models.peers.chains import (
-    MoneyMarkov,
-    ObservedPaths,
-    Participation,
-    ResharedMarkov,
-)
-from attribution.models.peers.games import ExactSetShapley, LocalShapley
-from attribution.models.peers.paths import Buyers, Collapsed, MoneyFollows
-from attribution.models.peers.rules import RankDecay, StepDecay
-from attribution.models.peers.walks import TruncatedMarkov
-from attribution.models.shapley import Shapley
 from attribution.names import ORGANIC, UNATTRIBUTED
 
 if TYPE_CHECKING:
@@ -47,24 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["difference_steps", "explain_difference"]
 
 NOT_CREDITED = "(not credited)"
-_ENDLESS = 1_000_000_000  # states: no walk is that long
-_LARGEST_SET = 12
 _NOTHING = 1e-12  # of all credit: rounding, not a reason
-
-
-class _Step(NamedTuple):
-    """A model, and what is different now that it has been reached."""
-
-    reason: str
-    model: Model
-
-
-class _Habit(NamedTuple):
-    """What one model does and a plainer one does not; and the words for taking it up, or not."""
-
-    plainer: Model
-    taken_up: str
-    given_up: str
 
 
 class _Change(NamedTuple):
@@ -185,24 +148,24 @@ def _changes(
             f"{', '.join(journeys.measures)}."
         )
     names = [*journeys.channels, ORGANIC, UNATTRIBUTED, NOT_CREDITED]
-    named = _named_way(a, b, journeys)
+    named = named_way(a, b, journeys)
     if named is not None:
         found = list(_followed(a, named, journeys, measure))
     else:
-        down, up = _to_own_family(a, journeys), _to_own_family(b, journeys)
-        first, last = _end(a, down), _end(b, up)
+        down, up = to_own_family(a, journeys), to_own_family(b, journeys)
+        first, last = end_of(a, down), end_of(b, up)
         found = [
             *_followed(
-                a, [_Step(habit.given_up, habit.plainer) for habit in down], journeys, measure
+                a, [Step(habit.given_up, habit.plainer) for habit in down], journeys, measure
             ),
             *_by_journeys(first, last, journeys, measure),
-            *_followed(last, _climbed(b, up), journeys, measure),
+            *_followed(last, climbed(b, up), journeys, measure),
         ]
     return names, found
 
 
 def _followed(
-    start: Model, steps: Sequence[_Step], journeys: Journeys, measure: str
+    start: Model, steps: Sequence[Step], journeys: Journeys, measure: str
 ) -> Iterator[_Change]:
     """Yield what each step changes; a model that gives no credit is passed over."""
     before = _credited(start, start.tally(journeys), journeys, measure)
@@ -245,7 +208,7 @@ def _by_journeys(a: Model, b: Model, journeys: Journeys, measure: str) -> Iterat
             if i == len(kinds):
                 raise
             continue
-        reason = f"{_words(b)} instead of {_words(a)}, {' and '.join(waiting)}"
+        reason = f"{spoken(b)} instead of {spoken(a)}, {' and '.join(waiting)}"
         yield _Change(reason, after - before)
         before, waiting = after, []
 
@@ -296,254 +259,3 @@ def _attributed(journeys: Journeys, measure: str) -> float:
     """Return the amount that has a touchpoint, which shares are told of; 1 where there is none."""
     amounts = journeys.amounts()[:, journeys.measures.index(measure)]
     return float(amounts[journeys.lengths > 0].sum()) or 1.0
-
-
-# ---------------------------------------------------------------------- the way between models
-
-
-def _named_way(a: Model, b: Model, journeys: Journeys) -> list[_Step] | None:
-    """Return the shortest known way from a to b, or None if the two have no family in common."""
-    down, up = _way_down(a, journeys), _way_down(b, journeys)
-    left = [a, *(habit.plainer for habit in down)]
-    right = [b, *(habit.plainer for habit in up)]
-    meetings = sorted(
-        ((i, j) for i in range(len(left)) for j in range(len(right))), key=lambda at: sum(at)
-    )
-    for i, j in meetings:
-        across = _across(left[i], right[j], journeys)
-        if across is not None:
-            return [
-                *(_Step(habit.given_up, habit.plainer) for habit in down[:i]),
-                *across,
-                *_climbed(b, up[:j]),
-            ]
-    return None
-
-
-def _climbed(model: Model, way: Sequence[_Habit]) -> list[_Step]:
-    """Return the steps from the plain end of a model's way back to the model."""
-    models = [model, *(habit.plainer for habit in way)]
-    return [_Step(way[i].taken_up, models[i]) for i in reversed(range(len(way)))]
-
-
-def _end(model: Model, way: Sequence[_Habit]) -> Model:
-    return way[-1].plainer if way else model
-
-
-def _way_down(model: Model, journeys: Journeys) -> list[_Habit]:
-    """Return the habits of a model one by one, down to a rule, to a Markov chain or to itself."""
-    way: list[_Habit] = []
-    habit = _habit(model, journeys)
-    while habit is not None:
-        way.append(habit)
-        habit = _habit(habit.plainer, journeys)
-    return way
-
-
-def _to_own_family(model: Model, journeys: Journeys) -> list[_Habit]:
-    """Return the way down without the last step from a game to a rule: no rule waits there."""
-    way = _way_down(model, journeys)
-    return way[:-1] if way and way[-1].plainer == Linear() and _is_game(model, way) else way
-
-
-def _is_game(model: Model, way: Sequence[_Habit]) -> bool:
-    return isinstance([model, *(habit.plainer for habit in way)][-2], Shapley)
-
-
-def _habit(model: Model, journeys: Journeys) -> _Habit | None:
-    match model:
-        case TruncatedMarkov():
-            return _limit_of(model, journeys)
-        case MoneyMarkov():
-            return _Habit(
-                Markov(nulls=False),
-                "each journey counts by its money",
-                "each journey counts by its conversions",
-            )
-        case ResharedMarkov():
-            return _Habit(
-                Markov(),
-                "every journey is shared again over its own touchpoints",
-                "removal effects share the total at once, not journey by journey",
-            )
-        case ObservedPaths():
-            return _Habit(
-                Markov(),
-                "only the converting paths seen count, not every walk",
-                "every walk the chain can take counts, not only the paths seen",
-            )
-        case Participation():
-            return _Habit(
-                Markov(),
-                _STRATEGIES[model.strategy],
-                "removal ends a walk at its first step into the channel",
-            )
-        case MoneyFollows():
-            return _Habit(model.model, "money follows conversions", "money has effects of its own")
-        case Buyers():
-            return _Habit(
-                model.model,
-                "money without a conversion is left out",
-                "money without a conversion counts too",
-            )
-        case Collapsed():
-            return _Habit(
-                model.model, "neighbouring repeats count once", "neighbouring repeats count each"
-            )
-        case LocalShapley() | ExactSetShapley() | Shapley():
-            return _game_habit(model, journeys)
-    return None
-
-
-_STRATEGIES = {
-    "fail": "removal fails every journey that met the channel, whole",
-    "fail_refit": "removal fails every journey that met the channel, and forgets those of it alone",
-    "detour": "removal cuts the channel out of its journeys, which end as they did",
-}
-
-
-def _limit_of(model: TruncatedMarkov, journeys: Journeys) -> _Habit:
-    endless = replace(model, max_step=_ENDLESS)
-    exact = Markov(model.order, nulls=model.nulls)
-    extra = []
-    if (journeys.conversions[journeys.lengths == 0] != 0).any():
-        extra.append("orders without a touchpoint")
-    unsold = journeys.amounts()[journeys.conversions <= 0, 1:]
-    if unsold.any():
-        extra.append("money without a conversion")
-    if model.max_step == _ENDLESS:
-        what = " and ".join(extra) or "nothing else"
-        return _Habit(exact, f"the channels share {what} too", f"{what} set apart")
-    limit = model.longest(model.tally(journeys))
-    seen = ", one more than the longest path seen" if model.max_step is None else ""
-    return _Habit(
-        endless if extra else exact,
-        f"walks are cut at {limit} states{seen}",
-        f"walks go on until they end, instead of being cut at {limit} states{seen}",
-    )
-
-
-def _game_habit(model: LocalShapley | ExactSetShapley | Shapley, journeys: Journeys) -> _Habit:
-    if isinstance(model, ExactSetShapley):
-        return _Habit(
-            Shapley(),
-            "a set is worth the conversions of exactly its channels",
-            "a set is worth the conversions of all journeys inside it",
-        )
-    if isinstance(model, LocalShapley):
-        most = np.bincount(journeys.rows, weights=journeys.distinct).max(initial=0.0)
-        if model.max_size < min(most, _LARGEST_SET):
-            return _Habit(
-                LocalShapley(_LARGEST_SET),
-                f"only a journey's last {model.max_size} channels in the alphabet get credit",
-                "all channels of a journey get credit",
-            )
-        return _Habit(
-            Shapley("rate"),
-            "each set has a game of its own, for the rate of exactly that set",
-            "all channels play one game, for the rate of all journeys inside a set",
-        )
-    if model.worth == "rate":
-        return _Habit(Shapley(), _worth("rate"), _worth("conversions"))
-    evidence = "" if journeys.evidence is None else ", and an order's own evidence is left out"
-    return _Habit(Linear(), f"repeats count once{evidence}", "repeats count each")
-
-
-def _worth(worth: str) -> str:
-    if worth == "rate":
-        return "a set is worth its conversion rate, so that journeys without an order count"
-    return "a set is worth its conversions, so that each journey is split equally"
-
-
-# ---------------------------------------------------------------------- models of one family
-
-
-def _across(a: Model, b: Model, journeys: Journeys) -> list[_Step] | None:
-    """Return the steps between two models of one family, or None."""
-    for kind in (Buyers, Collapsed, MoneyFollows):
-        if isinstance(a, kind) and isinstance(b, kind):
-            inner = _named_way(a.model, b.model, journeys)
-            return (
-                None if inner is None else [_Step(step.reason, kind(step.model)) for step in inner]
-            )
-    if type(a) is type(b) and is_dataclass(a):
-        return _parameters(a, b)
-    if _is_rule(a) and _is_rule(b):
-        return [_Step(f"{_words(b)} instead of {_words(a)}", b)]
-    return None
-
-
-def _parameters(a: Model, b: Model) -> list[_Step]:
-    """Change one parameter after the other; pairs that cannot stand alone change together."""
-    assert is_dataclass(a)  # noqa: S101
-    steps: list[_Step] = []
-    now: Any = a
-    waiting: dict[str, Any] = {}
-    reasons: list[str] = []
-    for field in sorted(fields(a), key=lambda f: f.name == "order"):
-        old, new = getattr(a, field.name), getattr(b, field.name)
-        if not field.init or old == new:
-            continue
-        waiting[field.name] = new
-        reasons.append(_parameter_words(field.name, old, new))
-        try:
-            now = replace(now, **waiting)
-        except ModelError:
-            continue
-        steps.append(_Step(" and ".join(reasons), now))
-        waiting, reasons = {}, []
-    return steps
-
-
-def _parameter_words(name: str, old: object, new: object) -> str:
-    if name == "nulls":
-        return (
-            "journeys that did not convert count too"
-            if new
-            else "journeys that did not convert are left out of the chain"
-        )
-    if name == "removal":
-        return (
-            "removal reconnects instead of ending the journey"
-            if new == "reconnect"
-            else "removal ends the journey instead of reconnecting"
-        )
-    if name == "order":
-        return f"order {old} -> order {new}"
-    if name == "half_life":
-        return f"half-life {old} -> {new}"
-    if name == "worth":
-        return _worth(str(new))
-    if name == "strategy":
-        return _STRATEGIES[str(new)]
-    if name == "max_step":
-        old, new = ("the longest path seen" if x is None else f"{x} states" for x in (old, new))
-        return f"walks are cut at {new} instead of {old}"
-    return f"{name} {old!r} -> {new!r}"
-
-
-def _is_rule(model: Model) -> bool:
-    return TouchpointModel in type(model).__mro__
-
-
-def _words(model: Model) -> str:
-    match model:
-        case FirstTouch():
-            return "first touch"
-        case LastTouch():
-            return "last touch"
-        case LastNonDirect():
-            return "last touch that is not direct"
-        case Linear():
-            return "equal shares"
-        case PositionBased():
-            return f"shares by position ({model.first:g} first, {model.last:g} last)"
-        case TimeDecay():
-            return f"half-life {model.half_life}"
-        case StepDecay():
-            return f"half-life {model.half_life} in whole steps"
-        case RankDecay():
-            return "a rising share for each new channel"
-        case Shapley(worth="conversions"):
-            return "an equal split over the channels met"
-    return label(model)

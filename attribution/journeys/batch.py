@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from attribution import columns as door
-from attribution.errors import ConfigError, DataError, quoted
+from attribution.errors import DataError
 from attribution.journeys import paths as path_text
 from attribution.journeys import rows as rows_door
 from attribution.journeys.graph import journey_graph
@@ -180,7 +179,7 @@ class Journeys:
             names row, column, finding and remedy.
         """
         frame = door.held(frame)
-        _check_roles(door.names_of(frame), path, conversions, value, nulls)
+        path_text.check_roles(door.names_of(frame), path, conversions, value, nulls)
         if len(door.names_of(frame)) and door.is_empty(frame):
             raise DataError("no rows", "at least one path", "Check that the input is complete.")
         parsed = path_text.parse(frame, path, sep)
@@ -250,7 +249,7 @@ class Journeys:
             "expiry": door.duration_ms(lookback if expiry is None else expiry, "expiry"),
             "same_visit": door.duration_ms(same_visit, "same_visit"),
         }
-        money = _money(value, values)
+        money = rows_door.money_columns(value, values)
         touchpoints, orders = door.held(touchpoints), door.held(orders)
         touch = rows_door.read_touchpoints(touchpoints, person, at, channel, order_id, columns, tz)
         order = rows_door.read_orders(orders, person, at, order_id, money, segments, tz)
@@ -601,41 +600,6 @@ def _rebuild(state: dict[str, Any]) -> Journeys:
 
 def _iso(ms: int, tz: str) -> str:
     return pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert(tz).isoformat()
-
-
-def _check_roles(
-    names: Sequence[str], path: str, conversions: str, value: str | None, nulls: str | None
-) -> None:
-    """Refuse one column in two roles, and say how to do without an optional one."""
-    given = [name for name in (path, conversions, value, nulls) if name is not None]
-    twice = [name for name in given if given.count(name) > 1]
-    if twice:
-        raise DataError(
-            f"column {twice[0]!r} named for two things",
-            "a column of its own for each",
-            "Name another column, or pass value=None or nulls=None if there is none.",
-        )
-    for role, setting, name in (("value", "path_value", value), ("nulls", "nulls", nulls)):
-        if name is not None and name not in names and conversions in names:
-            unused = [other for other in names if other not in given]
-            near = get_close_matches(name, unused, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
-            raise DataError(
-                f"no column {name!r} among {quoted(list(names))}",
-                f"the column of {role}",
-                f"{hint}Name it with {role}=..., or pass {role}=None if there is none "
-                f"(in a report: --set {setting}=).",
-            )
-
-
-def _money(value: str, further: Sequence[str]) -> dict[str, str]:
-    """Return our name and the frame's of every money column, `value` first."""
-    if isinstance(further, str) or (VALUE in further and value != VALUE):
-        raise ConfigError(
-            f"values={further!r}: give a list of further money columns; {VALUE!r} is already "
-            f"the name of {value!r}."
-        )
-    return {VALUE: value} | {name: name for name in further if name != value}
 
 
 def _text(array: pa.Array) -> pd.Series[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ParsedPaths", "checked_channels", "join", "parse", "sorted_channels"]
+__all__ = ["ParsedPaths", "check_roles", "checked_channels", "join", "parse", "sorted_channels"]
 
 _OTHER_SEPARATORS = ("->", "=>", "→", ">", "＞", "|", "｜", "»", ";", "；", ",", "，", "、")
 
@@ -162,3 +163,28 @@ def _refuse_empty_steps(
             row=row + 1,
             column=column,
         )
+
+
+def check_roles(
+    names: Sequence[str], path: str, conversions: str, value: str | None, nulls: str | None
+) -> None:
+    """Refuse one column in two roles, and say how to do without an optional one."""
+    given = [name for name in (path, conversions, value, nulls) if name is not None]
+    twice = [name for name in given if given.count(name) > 1]
+    if twice:
+        raise DataError(
+            f"column {twice[0]!r} named for two things",
+            "a column of its own for each",
+            "Name another column, or pass value=None or nulls=None if there is none.",
+        )
+    for role, setting, name in (("value", "path_value", value), ("nulls", "nulls", nulls)):
+        if name is not None and name not in names and conversions in names:
+            unused = [other for other in names if other not in given]
+            near = get_close_matches(name, unused, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            raise DataError(
+                f"no column {name!r} among {quoted(list(names))}",
+                f"the column of {role}",
+                f"{hint}Name it with {role}=..., or pass {role}=None if there is none "
+                f"(in a report: --set {setting}=).",
+            )

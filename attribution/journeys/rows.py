@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution import columns as door
-from attribution.errors import DataError, quoted
+from attribution.errors import ConfigError, DataError, quoted
 from attribution.journeys import paths as path_text
-from attribution.names import BLOCKS, ORDER_SOURCE
+from attribution.names import BLOCKS, ORDER_SOURCE, VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ __all__ = [
     "Touchpoints",
     "as_of_ms",
     "blocks",
+    "money_columns",
     "people",
     "read_orders",
     "read_touchpoints",
@@ -195,3 +196,13 @@ def blocks(names: list[str]) -> NDArray[np.uint8]:
     """Return each person's block: a hash that is the same in every process and batch."""
     hashes = pd.util.hash_array(np.array(names, dtype=object), categorize=False)
     return (hashes % BLOCKS).astype(np.uint8)
+
+
+def money_columns(value: str, further: Sequence[str]) -> dict[str, str]:
+    """Return our name and the frame's of every money column, `value` first."""
+    if isinstance(further, str) or (VALUE in further and value != VALUE):
+        raise ConfigError(
+            f"values={further!r}: give a list of further money columns; {VALUE!r} is already "
+            f"the name of {value!r}."
+        )
+    return {VALUE: value} | {name: name for name in further if name != value}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -32,16 +33,16 @@ __all__ = [
 ]
 
 
-class TouchpointModel(Protocol):
+class TouchpointModel(ABC):
     """A model that is nothing but touchpoint weights: subclass it and write `weights`.
 
     Weights need not add up to one within a journey; a journey whose weights are all zero is left
     unattributed.
     """
 
+    @abstractmethod
     def weights(self, journeys: Journeys) -> NDArray[np.float64]:
         """Return (T,) the weight of each touchpoint, zero or more."""
-        ...
 
     def tally(self, journeys: Journeys) -> Tally:
         """Return credit per channel, summed over the journeys."""

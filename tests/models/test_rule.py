@@ -35,7 +35,7 @@ from attribution.models.rule import (
     deciding,
     read_rule,
 )
-from attribution.models.rule_file import key_lines
+from attribution.models.toml_lines import key_lines
 from tests.strategies import HOUR, build, rows
 
 CHANNELS = ("ad", "direct", "live", "live·a", "video")
