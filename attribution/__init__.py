@@ -35,6 +35,7 @@ from attribution.models.rule import Rule
 from attribution.models.shapley import Shapley, shapley_by_position
 from attribution.names import __version__
 from attribution.notes import Note, NoteKind
+from attribution.present.plot import plot_comparison
 from attribution.tally import Tally, tally_rows, tally_weights
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "explain_difference",
     "label",
     "model_from_text",
+    "plot_comparison",
     "profile",
     "profiles",
     "read_paths",
