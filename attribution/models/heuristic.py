@@ -11,7 +11,7 @@ import pandas as pd
 
 from attribution.columns import duration_ms
 from attribution.credit import Credit
-from attribution.errors import MissingAges, ModelError
+from attribution.errors import MissingAges, ModelError, quoted
 from attribution.model import label
 from attribution.tally import Tally, tally_weights
 
@@ -93,6 +93,14 @@ class LastNonDirect(TouchpointModel):
     """
 
     direct: str | tuple[str, ...] = "direct"
+
+    def __post_init__(self) -> None:
+        names = (self.direct,) if isinstance(self.direct, str) else self.direct
+        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+            raise ModelError(
+                f"LastNonDirect(direct={quoted(self.direct)}): write a channel's name, or several "
+                'in a tuple such as ("direct", "mall").'
+            )
 
     def weights(self, journeys: Journeys) -> NDArray[np.float64]:
         """Return 1 for the last touchpoint that is not direct, else 0."""

@@ -301,9 +301,9 @@ def _reconnected_losses(states: _States) -> NDArray[np.float64]:
             inner = diags_array(scale) @ inner
             able = _can_end(inner, ending[keep] > 0)
             solver = splu((eye_array(int(able.sum())) - inner[able][:, able]).tocsc())
-            worth = np.zeros((len(mass), reward.shape[1]))
-            worth[able] = solver.solve((reward[keep] * scale[:, None])[able])
-            left = start[keep] @ worth / start[keep].sum()
+            prospects = np.zeros((len(mass), reward.shape[1]))
+            prospects[able] = solver.solve((reward[keep] * scale[:, None])[able])
+            left = start[keep] @ prospects / start[keep].sum()
         out[channel] = total - left
     # Where a channel has no effect, rounding is left, and credit would be shared by it.
     return np.where(np.abs(out) > _NO_EFFECT * np.abs(total), out, 0.0)

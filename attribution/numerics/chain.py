@@ -4,7 +4,7 @@ Notation: `q` (m, m) holds the transition probabilities between transient states
 the probability of beginning in each, `reward` (m, r) what one visit yields on average by ending
 there (r measures, such as conversions and value). Then
 
-    visits x = start (I - q)^-1,    worth y = (I - q)^-1 reward,    total = start y.
+    visits x = start (I - q)^-1,    prospects y = (I - q)^-1 reward,    total = start y.
 
 Removing a set of states sends every step into it to the null state. What is lost is what flows
 on from the first visit to the set (Kemeny & Snell, Finite Markov Chains, 1960, ch. 3):
@@ -40,11 +40,11 @@ _BLOCK = 24_000_000  # entries of one block of masses
 
 def losses_by_state(q: csr_array, visits: Floats, reward: Floats) -> Floats:
     """Return (m, r): what is lost when each single state is removed."""
-    returns, worth = _returns_and_worth(q, visits, reward)
-    return np.asarray(visits[:, None] * worth / returns[:, None])
+    returns, prospects = _returns_and_prospects(q, visits, reward)
+    return np.asarray(visits[:, None] * prospects / returns[:, None])
 
 
-def _returns_and_worth(q: csr_array, visits: Floats, reward: Floats) -> tuple[Floats, Floats]:
+def _returns_and_prospects(q: csr_array, visits: Floats, reward: Floats) -> tuple[Floats, Floats]:
     """Return diag((I - q)^-1), (m,), and (I - q)^-1 reward, (m, r)."""
     if q.shape[0] > _DENSE and _has_hubs(visits):
         found = _without_repeats(q, visits, reward)
@@ -92,12 +92,12 @@ def _by_hubs(q: csr_array, visits: Floats, reward: Floats) -> tuple[Floats, Floa
         return None
     to_hub, ending = onward[:, :_HUBS], onward[:, _HUBS:]
     schur = np.linalg.inv(np.eye(_HUBS) - hub_hub - hub_rest @ to_hub)
-    hub_worth = schur @ (reward[order][:_HUBS] + hub_rest @ ending)
+    hub_prospects = schur @ (reward[order][:_HUBS] + hub_rest @ ending)
     excursions = np.einsum("ij,ij->i", to_hub @ schur, arriving)
-    returns, worth = np.empty(len(order)), np.empty_like(reward)
+    returns, prospects = np.empty(len(order)), np.empty_like(reward)
     returns[order] = np.append(schur.diagonal(), inner + excursions)
-    worth[order] = np.vstack([hub_worth, ending + to_hub @ hub_worth])
-    return returns, worth
+    prospects[order] = np.vstack([hub_prospects, ending + to_hub @ hub_prospects])
+    return returns, prospects
 
 
 def _return_diagonal(q: csr_array, visits: Floats) -> Floats | None:
@@ -162,7 +162,7 @@ def losses_by_set(
     Chains, 1994, ch. 6): sweeps of the chain, each followed by an exact solution of the small
     chain between groups of states. The 1-norm of the residual bounds the error in probability.
     """
-    worth = _worth(q, visits, reward, ends[1])
+    prospects = _prospects(q, visits, reward, ends[1])
     sets = member.shape[1]
     block = max(1, _BLOCK // max(1, q.shape[0]))
     out = np.empty((sets, reward.shape[1]))
@@ -173,7 +173,7 @@ def losses_by_set(
         arrivals = step.first_visits(start, state, which, members.shape[1])
         for measure in range(reward.shape[1]):
             out[first : first + block, measure] = np.bincount(
-                which, weights=arrivals * worth[state, measure], minlength=members.shape[1]
+                which, weights=arrivals * prospects[state, measure], minlength=members.shape[1]
             )
     return out
 
@@ -259,7 +259,7 @@ class _Sweep:
         return out
 
 
-def _worth(q: csr_array, visits: Floats, reward: Floats, last: NDArray[np.int64]) -> Floats:
+def _prospects(q: csr_array, visits: Floats, reward: Floats, last: NDArray[np.int64]) -> Floats:
     """Solve y = reward + q y by sweeps, each corrected on the chain between groups."""
     from scipy.sparse import csr_array, eye_array
     from scipy.sparse.linalg import splu
@@ -273,19 +273,19 @@ def _worth(q: csr_array, visits: Floats, reward: Floats, last: NDArray[np.int64]
     )
     scale = np.where(held > 0, 1.0 / np.where(held > 0, held, 1.0), 0.0)[:, None]
     coarse = np.linalg.inv(np.eye(size) - (gather @ q @ spread).toarray() * scale)
-    worth, best = reward.copy(), np.inf
+    prospects, best = reward.copy(), np.inf
     largest = np.abs(reward).max(axis=0, initial=0.0)
     for _ in range(_CYCLES * 4):
-        residual = reward + q @ worth - worth
+        residual = reward + q @ prospects - prospects
         size_of = float(
             (np.abs(residual).max(axis=0) / np.where(largest > 0, largest, 1)).max(initial=0.0)
         )
         if size_of < 1e-15 or (size_of < 1e-13 and size_of >= best):
-            return worth
+            return prospects
         best = min(best, size_of)
-        worth = worth + residual
-        residual = reward + q @ worth - worth
-        worth = worth + spread @ (coarse @ ((gather @ residual) * scale))
+        prospects = prospects + residual
+        residual = reward + q @ prospects - prospects
+        prospects = prospects + spread @ (coarse @ ((gather @ residual) * scale))
     try:
         return np.asarray(splu((eye_array(q.shape[0]) - q).tocsc()).solve(reward))
     except RuntimeError as error:

@@ -172,3 +172,9 @@ def test_evidence_counts_for_rules():
     journeys = build([Row(("a", "b"), 1, 0, 1.0, (2, 0))])
     marked = replace(journeys, evidence=np.array([False, True]))
     assert attribute(marked, LastTouch()).amounts[CHANNELS.index("b"), 0] == 1
+
+
+@pytest.mark.parametrize("direct", [5, ["a"], ("a", 1)])
+def test_direct_is_a_name_or_several(direct):
+    with pytest.raises(ModelError, match="write a channel's name"):
+        LastNonDirect(direct)
