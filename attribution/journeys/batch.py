@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from attribution.notes import Note, NoteKind
 from attribution.numerics import sequences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import networkx as nx
     from numpy.typing import NDArray
@@ -371,6 +372,15 @@ class Journeys:
 
     __getitem__ = take
 
+    def slices(self, touchpoints: int) -> Iterator[Journeys]:
+        """Yield the journeys in order, about so many touchpoints at a time, without copying."""
+        starts = np.searchsorted(self.offsets, np.arange(0, len(self.codes), touchpoints))
+        bounds = np.unique(np.append(np.minimum(starts, len(self)), [0, len(self)]))
+        for first, last in pairwise(bounds.tolist()):
+            offsets = self.offsets[first : last + 1]
+            where = slice(int(offsets[0]), int(offsets[-1]))
+            yield self._with(offsets - offsets[0], where, slice(first, last))
+
     def rolled_up(self, names: Mapping[str, str]) -> Journeys:
         """Return the same journeys at a coarser level: each named channel under its new name."""
         new = [names.get(name, name) for name in self.channels]
@@ -407,11 +417,14 @@ class Journeys:
         return replace(seen, evidence=None)
 
     def _with(
-        self, offsets: NDArray[np.int64], where: NDArray[np.int64], rows: NDArray[np.int64]
+        self,
+        offsets: NDArray[np.int64],
+        where: NDArray[np.int64] | slice,
+        rows: NDArray[np.int64] | slice,
     ) -> Journeys:
         """Return the journeys `rows`, holding the touchpoints `where` between new offsets."""
 
-        def chosen(column: Any, index: NDArray[np.int64]) -> Any:
+        def chosen(column: Any, index: NDArray[np.int64] | slice) -> Any:
             if column is None:
                 return None
             if isinstance(column, np.ndarray):

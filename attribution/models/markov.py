@@ -24,6 +24,8 @@ __all__ = ["Markov"]
 
 Removal = Literal["null", "reconnect"]
 _DIRECT_COUNT = 1 << 25
+_FEW_KEYS = 1 << 20
+_SLICE = 1 << 20  # touchpoints
 _LARGEST_KEY = 1 << 62
 _NO_EFFECT = 1e-12
 
@@ -71,6 +73,13 @@ class Markov:
         journeys begin and end there. Keys of one more are steps between two states.
         """
         seen = journeys.observed
+        few = (len(seen.channels) + 1) ** (self.order + 1) <= _FEW_KEYS
+        if few and len(seen.codes) > _SLICE:  # small pieces stay in cache, and add up at no cost
+            parts = [self._tally(part) for part in seen.slices(_SLICE)]
+            return sum(parts[1:], start=parts[0])
+        return self._tally(seen)
+
+    def _tally(self, seen: Journeys) -> Tally:
         measured = seen.amounts()
         null = seen.weighted_nulls() if self.nulls else np.zeros(len(seen))
         count = (measured[:, 0] + null)[:, None]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from attribution.errors import AttributionError, ConfigError, DataError
 from attribution.journeys import Journeys
-from attribution.model import attribute, label
+from attribution.model import attribute, example_journeys, label
 from attribution.models.markov import Markov
 from tests.strategies import (
     CHANNELS,
@@ -637,3 +637,11 @@ def test_errors_are_one_family_and_survive_pickling(given_row, place):
         == str(error)
         == (f"f.csv, row {place}, column 'c': found this; expected that. Do so.")
     )
+
+
+@pytest.mark.parametrize("touchpoints", [1, 7, 50, 10_000])
+def test_slices_are_the_journeys_in_order(touchpoints):
+    journeys = example_journeys(3)
+    parts = list(journeys.slices(touchpoints))
+    assert pd.concat([part.frame() for part in parts], ignore_index=True).equals(journeys.frame())
+    assert all(len(part) for part in parts)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from attribution.errors import ModelError
 from attribution.journeys import Journeys
-from attribution.model import attribute
+from attribution.model import attribute, example_journeys
+from attribution.models import markov as markov_module
 from attribution.models.markov import Markov
 from attribution.numerics import chain
 from tests import naive
@@ -308,3 +309,11 @@ def test_thousands_of_channels_equal_the_dense_solution(monkeypatch):
     found = attribute(wide, Markov()).effects
     monkeypatch.setattr(chain, "_DENSE", 10**9)
     assert np.abs(attribute(wide, Markov()).effects - found).max() <= 1e-11
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_tally_in_slices_is_the_tally_bit_for_bit(order, monkeypatch):
+    journeys = example_journeys(5)
+    whole = Markov(order).tally(journeys)
+    monkeypatch.setattr(markov_module, "_SLICE", 40)
+    assert Markov(order).tally(journeys) == whole
