@@ -397,3 +397,9 @@ class TestDuration:
         assert columns.duration_ms("1ms", "half_life", least=1) == 1
         with pytest.raises(ConfigError, match="1 ms or more"):
             columns.duration_ms("0D", "half_life", least=1)
+
+
+@pytest.mark.parametrize("text", ["now", "today", "2026", "2026-01"])
+def test_a_time_is_a_whole_date_and_never_the_clock(text):
+    with pytest.raises(DataError, match="a time in ISO form"):
+        columns.instants(pd.DataFrame({"at": [text]}), "at", "Asia/Shanghai")

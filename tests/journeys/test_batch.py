@@ -645,3 +645,11 @@ def test_slices_are_the_journeys_in_order(touchpoints):
     parts = list(journeys.slices(touchpoints))
     assert pd.concat([part.frame() for part in parts], ignore_index=True).equals(journeys.frame())
     assert all(len(part) for part in parts)
+
+
+def test_one_column_has_one_role():
+    frame = pd.DataFrame({"path": ["a"], "total_conversions": [1], "total_conversion_value": [2]})
+    with pytest.raises(DataError, match="named for two things"):
+        Journeys.from_paths(frame, nulls="total_conversions")
+    with pytest.raises(DataError, match=r"pass nulls=None if there is none.*--set nulls="):
+        Journeys.from_paths(frame)

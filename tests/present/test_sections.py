@@ -219,3 +219,19 @@ def _contrast(one: str, other: str) -> float:
 def test_words_value_is_immutable() -> None:
     with pytest.raises(AttributeError):
         Words("en").language = "zh"  # type: ignore[misc]
+
+
+def test_titles_say_only_what_the_data_show() -> None:
+    zero = whole(report_on(KINDS["no conversions"]))
+    assert "No conversions in this data" in zero
+    assert "goes with it" not in zero
+    assert "No order has a known touchpoint" in whole(report_on(KINDS["only unattributed"]))
+    half = report_on(counted(["A > B", ""], [1, 1], [0, 0], 100.0))
+    assert "moves up to 100% of credited money" in whole(half)  # the rest is no credit
+    assert "1 row of paths" in whole(report_on(counted(["a > b"], [1], [0])))
+
+
+def test_channels_called_like_nodes_of_the_graph_are_drawn() -> None:
+    text = whole(report_on(counted(["NULL > START", "CONVERSION"], [4, 2], [1, 1])))
+    assert "“NULL”" in text
+    assert text.count("<figure>") == 7
