@@ -15,13 +15,38 @@ from attribution.names import RESERVED
 from attribution.numerics.sequences import offsets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
 __all__ = ["ParsedPaths", "check_roles", "checked_channels", "join", "parse", "sorted_channels"]
 
 _OTHER_SEPARATORS = ("->", "=>", "→", ">", "＞", "|", "｜", "»", ";", "；", ",", "，", "、")
+
+
+_ANOTHER = 'write the paths with another separator and pass it, such as sep=" | "'
+# What no step of a path may be: a test of (name, separator), and how to say it.
+_BAD_STEPS: tuple[tuple[Callable[[str, str], bool], str, str, str], ...] = (
+    (
+        lambda name, _: not name,
+        "an empty step",
+        "a channel name in every step",
+        "Remove the extra separator or name the missing channel; leave the whole cell empty for "
+        f"an order without a touchpoint. If a channel's name holds the separator, {_ANOTHER}.",
+    ),
+    (
+        lambda name, mark: ">" in mark and "<" in name,  # the end of a tag would part the path
+        "'<' in a name",
+        "channel names that do not hold the separator",
+        f"{_ANOTHER[0].upper()}{_ANOTHER[1:]}.",
+    ),
+    (
+        lambda name, _: name in RESERVED,
+        "a channel named like a row of the results",
+        "channel names other than " + " and ".join(RESERVED),
+        "Rename that channel: these rows stand for orders without a channel.",
+    ),
+)
 
 
 class ParsedPaths(NamedTuple):
@@ -55,12 +80,12 @@ def parse(frame: Any, column: str, sep: str) -> ParsedPaths:
         raw = raw[~np.repeat(empty, lengths)]
         lengths = np.where(empty, 0, lengths)
     offsets = offsets_of(lengths)
-    if "" in found:
-        _refuse_empty_steps(paths, offsets, np.array([not name for name in found])[raw], column)
     used = np.zeros(len(found), bool)
     used[raw] = True
-    if ">" in mark:
-        _refuse_torn_tags(paths, offsets, np.array(["<" in n for n in found], bool)[raw], column)
+    for bad, what, expected, remedy in _BAD_STEPS:
+        named = np.array([bad(name, mark) for name in found], bool)
+        if (named & used).any():
+            _refuse_steps(paths, offsets, named[raw], column, what, expected, remedy)
     channels, recode = sorted_channels([n if u else "" for n, u in zip(found, used, strict=True)])
     return ParsedPaths(channels, offsets, recode[raw])
 
@@ -132,34 +157,23 @@ def _check_separator(paths: pa.Array, lengths: NDArray[np.int64], mark: str, col
     )
 
 
-def _refuse_torn_tags(
-    paths: pa.Array, offsets: NDArray[np.int64], torn: NDArray[np.bool_], column: str
+def _refuse_steps(
+    paths: pa.Array,
+    offsets: NDArray[np.int64],
+    bad: NDArray[np.bool_],
+    column: str,
+    found: str,
+    expected: str,
+    remedy: str,
 ) -> None:
-    """Refuse names such as "<b>": their own ">" would be read as the separator."""
-    bad = np.flatnonzero(torn)
-    if len(bad):
-        row = int(np.searchsorted(offsets, bad[0], side="right")) - 1
+    """Refuse the first path that holds a bad step, if there is one."""
+    steps = np.flatnonzero(bad)
+    if len(steps):
+        row = int(np.searchsorted(offsets, steps[0], side="right")) - 1
         raise DataError(
-            f"{quoted(paths[row].as_py())}, with '<' in a name",
-            "channel names that do not hold the separator",
-            'Write the paths with another separator and pass it, such as sep=" | ".',
-            row=row + 1,
-            column=column,
-        )
-
-
-def _refuse_empty_steps(
-    paths: pa.Array, offsets: NDArray[np.int64], blank: NDArray[np.bool_], column: str
-) -> None:
-    bad = np.flatnonzero(blank)
-    if len(bad):
-        row = int(np.searchsorted(offsets, bad[0], side="right")) - 1
-        raise DataError(
-            f"{quoted(paths[row].as_py())}, with an empty step",
-            "a channel name in every step",
-            "Remove the extra separator or name the missing channel; leave the whole cell empty "
-            "for an order without a touchpoint. If a channel's name holds the separator, write "
-            'the paths with another one and pass it, such as sep=" | ".',
+            f"{quoted(paths[row].as_py())}, with {found}",
+            expected,
+            remedy,
             row=row + 1,
             column=column,
         )

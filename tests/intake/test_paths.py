@@ -244,9 +244,9 @@ BAD_PATHS = {
     "reserved name": (
         HEADER + "(organic) > a,1,1,0\n",
         {},
-        None,
-        None,
-        "'(organic)'",
+        1,
+        "path",
+        "'(organic) > a', with a channel named like a row of the results",
         "Rename that channel",
     ),
     "ragged": (HEADER + "a,1,1,0\nb,1,1\n", {}, 2, None, "3 columns", "complete the row"),
