@@ -76,7 +76,7 @@ def exact_rows(chosen: argparse.Namespace) -> Iterator[Row]:
     paths = public.find(chosen.paths)
     name = "public 10,000 paths"
     if paths is None:
-        name, paths = "sample paths", pd.read_csv(HERE.parent / "data" / "sample" / "paths.csv")
+        name, paths = "sample paths", pd.read_csv(HERE.parent / "data" / "example" / "paths.csv")
     against = "each channel deleted and the chain solved again"
     against += " and known effects" if chosen.oracle else ""
     for order in (1, 2, 3):

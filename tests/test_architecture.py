@@ -20,7 +20,10 @@ PACKAGE = Path(attribution.__file__).parent
 FLOORS = [
     {"names", "errors"},
     {"numerics"},
-    {"journeys", "tally", "credit", "columns", "notes"},
+    {"journeys", "tally", "credit", "columns", "notes", "toml_page"},
+    {"identity"},
+    {"workspace"},
+    {"store"},
     {"intake", "assemble"},
     {"model"},
     {"models"},
@@ -34,7 +37,18 @@ FLOORS = [
 ]
 LOW = FLOORS[2]
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = ("networkx", "scipy.sparse", "papermill", "nbconvert", "IPython", "openpyxl", "matplotlib")
+HEAVY = (
+    "networkx",
+    "scipy.sparse",
+    "papermill",
+    "nbconvert",
+    "IPython",
+    "openpyxl",
+    "matplotlib",
+    "duckdb",
+    "phonenumbers",
+    "sqlalchemy",
+)
 
 
 def modules() -> dict[str, Path]:

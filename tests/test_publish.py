@@ -61,13 +61,13 @@ def test_everything_is_published_and_nothing_else(sample: Published) -> None:
 
 def test_the_manifest_tells_how_to_repeat_the_run(sample: Published) -> None:
     manifest = json.loads((sample.folder / "manifest.json").read_text(encoding="utf-8"))
-    touchpoints = shipped("data", "sample", "touchpoints.csv").read_bytes()
+    touchpoints = shipped("data", "example", "touchpoints.csv").read_bytes()
     assert manifest["inputs"][0] == {
         "file": "touchpoints.csv",
         "bytes": len(touchpoints),
         "sha256": hashlib.sha256(touchpoints).hexdigest(),
     }
-    orders = pd.read_csv(shipped("data", "sample", "orders.csv"))
+    orders = pd.read_csv(shipped("data", "example", "orders.csv"))
     assert manifest["counts"]["conversions"] == len(orders)
     assert manifest["parameters"]["half_life"] == "7D"
     assert {"attribution", "python", "pandas", "papermill"} <= set(manifest["versions"])
@@ -76,7 +76,7 @@ def test_the_manifest_tells_how_to_repeat_the_run(sample: Published) -> None:
 
 
 def test_the_tables_add_up_to_the_orders(sample: Published) -> None:
-    orders = pd.read_csv(shipped("data", "sample", "orders.csv"))
+    orders = pd.read_csv(shipped("data", "example", "orders.csv"))
     exact = pd.read_parquet(sample.folder / "credit.parquet")
     sums = exact.groupby("model")[["conversions", "value", "share"]].sum()
     assert len(sums) == 8

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution.columns import duration_ms
 from attribution.errors import ConfigError, quoted
-from attribution.models.toml_lines import KeyPath, key_lines, parsed, text_of
+from attribution.toml_page import KeyPath, Page, dotted, read_page, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 __all__ = ["FromEnd", "Shares", "Terms", "read_terms"]
 
@@ -94,10 +91,9 @@ def read_terms(path: str | os.PathLike[str]) -> tuple[str, Terms]:
     ConfigError
         Naming file, line, what was found, what was expected, and the remedy.
     """
-    file = os.fspath(path)
-    text = text_of(file)
-    document = parsed(text, file)
-    page = _Page(file, key_lines(text))
+    read = read_page(path, "a rule")
+    file, document = read.file, read.document
+    page = _RulePage(file, document, read.lines)
     page.check_keys((), document, _KEYS)
     name = page.text(("name",), document["name"]) if "name" in document else Path(file).stem
     readers: dict[str, Callable[[KeyPath, Any], Any]] = {
@@ -110,7 +106,7 @@ def read_terms(path: str | os.PathLike[str]) -> tuple[str, Terms]:
         "half_life": page.duration,
     }
     declared: dict[str, Any] = {
-        key: read((key,), document[key]) for key, read in readers.items() if key in document
+        key: reader((key,), document[key]) for key, reader in readers.items() if key in document
     }
     if not declared:
         raise ConfigError(
@@ -121,43 +117,8 @@ def read_terms(path: str | os.PathLike[str]) -> tuple[str, Terms]:
 
 
 @dataclass(frozen=True)
-class _Page:
-    """A parsed file: checks its values, and knows the line of each."""
-
-    file: str
-    lines: Mapping[KeyPath, int]
-
-    def error(self, at: KeyPath, found: str, expected: str, remedy: str) -> ConfigError:
-        known = next((at[:n] for n in range(len(at), 0, -1) if at[:n] in self.lines), None)
-        line = "" if known is None else f", line {self.lines[known]}"
-        return ConfigError(
-            f"{self.file}{line}, {_dotted(at)}: found {found}; expected {expected}. {remedy}"
-        )
-
-    def check_keys(self, at: KeyPath, table: dict[str, Any], allowed: tuple[str, ...]) -> None:
-        for key in table:
-            if key not in allowed:
-                near = get_close_matches(key.lower(), allowed, n=1, cutoff=0.5)
-                raise self.error(
-                    (*at, key),
-                    f"an unknown key {quoted(key)}",
-                    f"one of {', '.join(allowed)}",
-                    f"Did you mean {near[0]!r}?" if near else "Use one of these, or remove it.",
-                )
-
-    def table(self, at: KeyPath, value: object, example: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.error(at, _shown(value), "a table", f"Write {example}.")
-        if not value:
-            raise self.error(
-                at, "an empty table", "at least one entry", f"Write {example}, or remove the table."
-            )
-        return value
-
-    def text(self, at: KeyPath, value: object) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise self.error(at, _shown(value), "text", "Write it in quotation marks.")
-        return value.strip()
+class _RulePage(Page):
+    """A rule's file: what only rules hold is checked here."""
 
     def number(self, at: KeyPath, value: object) -> float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -171,7 +132,7 @@ class _Page:
         if not is_number or not (value == 0 or _LEAST <= value <= _MOST):  # type: ignore[operator]
             raise self.error(
                 at,
-                _shown(value),
+                shown(value),
                 f"a weight: 0, or a number from {_LEAST:g} to {_MOST:g}",
                 "Write a number without quotation marks, such as 0.5; 0 takes all weight away.",
             )
@@ -181,7 +142,7 @@ class _Page:
         if not isinstance(value, str) or not _is_duration(value):
             raise self.error(
                 at,
-                _shown(value),
+                shown(value),
                 "a duration above 0 with its unit",
                 'Write a number with a unit in quotation marks, such as "7D", "36h" or "30min".',
             )
@@ -214,9 +175,9 @@ class _Page:
         if not isinstance(value, list) or not value:
             raise self.error(
                 at,
-                _shown(value),
+                shown(value),
                 "a list of channel names or patterns",
-                f'Write such as ["direct", "抖音*"], or remove {_dotted(at)}.',
+                f'Write such as ["direct", "抖音*"], or remove {dotted(at)}.',
             )
         return tuple(self.text((*at, i), item) for i, item in enumerate(value))
 
@@ -224,7 +185,7 @@ class _Page:
         if not isinstance(value, list) or not value:
             raise self.error(
                 at,
-                _shown(value),
+                shown(value),
                 "a list of channel patterns, the highest first",
                 'Write such as ["广告*", ["社群*", "短视频*"]]: an inner list is one tier.',
             )
@@ -279,7 +240,7 @@ class _Page:
         if not isinstance(value, list) or not value:
             raise self.error(
                 (*at, "from_end" if "from_end" in table else "rest"),
-                "no from_end" if value is None else _shown(value),
+                "no from_end" if value is None else shown(value),
                 "a list of weights, of the last touchpoint first",
                 "Write such as from_end = [0.5, 0.3, 0.2].",
             )
@@ -299,27 +260,3 @@ def _is_duration(value: str) -> bool:
         return duration_ms(value.strip(), "duration", least=1) > 0
     except ConfigError:
         return False
-
-
-def _dotted(at: KeyPath) -> str:
-    """Render a key path as it would be written: channel."抖音*", priority[2]."""
-    out = ""
-    for part in at:
-        if isinstance(part, int):
-            out += f"[{part + 1}]"
-        else:
-            bare = re.fullmatch(r"[A-Za-z0-9_-]+", part)
-            out += ("." if out else "") + (part if bare else f'"{part}"')
-    return out
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, str):
-        return f"the text {quoted(value)}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and math.isnan(value):
-        return "nan"
-    return quoted(value)

@@ -18,7 +18,7 @@ from attribution.journeys import Journeys
 from attribution.model import attribute
 from attribution.models.heuristic import LastTouch
 
-SAMPLE = Path(__file__).parents[2] / "data" / "sample"
+SAMPLE = Path(__file__).parents[2] / "data" / "example"
 HEADER = "path,total_conversions,total_conversion_value,total_null\n"
 
 

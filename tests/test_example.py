@@ -8,13 +8,13 @@ from pathlib import Path
 
 from attribution import FirstTouch, LastTouch, attribute, read_touchpoints, shipped
 
-SAMPLE = shipped("data", "sample")
+SAMPLE = shipped("data", "example")
 FILES = ("touchpoints.csv", "orders.csv", "paths.csv")
 
 
 def test_the_script_makes_the_committed_files_byte_for_byte(tmp_path: Path) -> None:
     subprocess.run(
-        [sys.executable, str(SAMPLE / "make_sample.py"), str(tmp_path)],
+        [sys.executable, str(SAMPLE / "make_example.py"), str(tmp_path)],
         check=True,
         stdout=subprocess.DEVNULL,
     )

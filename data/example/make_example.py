@@ -15,7 +15,7 @@ The same files come out byte for byte on every machine. So the script draws only
 `integers` and `exponential`, weighs choices with integers, keeps time in whole seconds and money
 in whole fen, sorts stably, and calls no function whose last bits depend on the processor.
 
-Run: python data/sample/make_sample.py [folder]
+Run: python data/example/make_example.py [folder]
 """
 
 from __future__ import annotations

@@ -1,18 +1,22 @@
-"""TOML with line numbers: where in the text every key and list item stands."""
+"""A TOML file as a page: its values checked, and the line of every mistake named."""
 
 from __future__ import annotations
 
+import math
+import os
 import re
 import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution.errors import ConfigError, quoted
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["KeyPath", "key_lines", "parsed", "text_of"]
+__all__ = ["KeyPath", "Page", "dotted", "key_lines", "read_page", "shown"]
 
 KeyPath = tuple[str | int, ...]
 
@@ -35,13 +39,116 @@ _LOOKALIKES = {
 }
 
 
-def text_of(file: str) -> str:
-    """Return a file's text, or say why it is none."""
+@dataclass(frozen=True)
+class Page:
+    """A parsed file that knows the line of each of its keys.
+
+    Attributes
+    ----------
+    file
+        Its name, as errors repeat it.
+    document
+        What stands in it.
+    lines
+        Line, from 1, of every key and list item.
+    """
+
+    file: str
+    document: dict[str, Any]
+    lines: Mapping[KeyPath, int]
+
+    def error(self, at: KeyPath, found: str, expected: str, remedy: str) -> ConfigError:
+        """Return the error of what stands at a key: where, what was found, and the remedy."""
+        known = next((at[:n] for n in range(len(at), 0, -1) if at[:n] in self.lines), None)
+        line = "" if known is None else f", line {self.lines[known]}"
+        place = f", {dotted(at)}" if at else ""
+        return ConfigError(
+            f"{self.file}{line}{place}: found {found}; expected {expected}. {remedy}"
+        )
+
+    def check_keys(self, at: KeyPath, table: Mapping[str, Any], allowed: Sequence[str]) -> None:
+        """Refuse a key that means nothing here, with the nearest that does."""
+        for key in table:
+            if key not in allowed:
+                near = get_close_matches(key.lower(), allowed, n=1, cutoff=0.5)
+                raise self.error(
+                    (*at, key),
+                    f"an unknown key {quoted(key)}",
+                    f"one of {', '.join(allowed)}",
+                    f"Did you mean {near[0]!r}?" if near else "Use one of these, or remove it.",
+                )
+
+    def table(self, at: KeyPath, value: object, example: str) -> dict[str, Any]:
+        """Return a table with at least one entry."""
+        if not isinstance(value, dict):
+            raise self.error(at, shown(value), "a table", f"Write {example}.")
+        if not value:
+            raise self.error(
+                at, "an empty table", "at least one entry", f"Write {example}, or remove the table."
+            )
+        return value
+
+    def text(self, at: KeyPath, value: object) -> str:
+        """Return a text that is not blank, without blanks around it."""
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(at, shown(value), "text", "Write it in quotation marks.")
+        return value.strip()
+
+    def texts(self, at: KeyPath, value: object) -> tuple[str, ...]:
+        """Return one text, or a list of texts, as a tuple of at least one."""
+        if isinstance(value, str):
+            return (self.text(at, value),)
+        if not isinstance(value, list) or not value:
+            raise self.error(
+                at, shown(value), "text, or a list of texts", 'Write such as ["a", "b"].'
+            )
+        return tuple(self.text((*at, i), item) for i, item in enumerate(value))
+
+
+def read_page(path: str | os.PathLike[str], what: str) -> Page:
+    """Read a TOML file; `what` says what it should hold ("a rule").
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or is no TOML, naming the line and the remedy.
+    """
+    file = os.fspath(path)
+    text = _text_of(file, what)
+    return Page(file, _parsed(text, file, what), key_lines(text))
+
+
+def dotted(at: KeyPath) -> str:
+    """Render a key path as it would be written: channel."抖音*", priority[2]."""
+    out = ""
+    for part in at:
+        if isinstance(part, int):
+            out += f"[{part + 1}]"
+        else:
+            bare = re.fullmatch(r"[A-Za-z0-9_-]+", part)
+            out += ("." if out else "") + (part if bare else f'"{part}"')
+    return out
+
+
+def shown(value: object) -> str:
+    """Return what a found value is, for an error message."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, str):
+        return f"the text {quoted(value)}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and math.isnan(value):
+        return "nan"
+    return quoted(value)
+
+
+def _text_of(file: str, what: str) -> str:
     try:
         data = Path(file).read_bytes()
     except OSError as error:
         raise ConfigError(
-            f"{file}: found no readable file ({error.strerror}); expected a rule in TOML. "
+            f"{file}: found no readable file ({error.strerror}); expected {what} in TOML. "
             "Check the path."
         ) from error
     try:
@@ -54,8 +161,7 @@ def text_of(file: str) -> str:
         ) from error
 
 
-def parsed(text: str, file: str) -> dict[str, Any]:
-    """Return the document, or name the line of the mistake and the remedy."""
+def _parsed(text: str, file: str, what: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -70,8 +176,8 @@ def parsed(text: str, file: str) -> dict[str, Any]:
         ) from error
     except RecursionError:
         raise ConfigError(
-            f"{file}: found lists or tables nested hundreds deep; expected a rule in TOML. "
-            "A rule nests its lists two deep at most."
+            f"{file}: found lists or tables nested hundreds deep; expected {what} in TOML. "
+            "Take the brackets apart."
         ) from None
 
 
