@@ -8,15 +8,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attribution import verbs as do
 from attribution.errors import AttributionError, ConfigError
 from attribution.names import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["main"]
-
-_DONE, _FAILED, _WRONG_USE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(chosen.run(chosen))
     except ConfigError as error:
         print(f"attribution: {error}", file=sys.stderr)  # noqa: T201
-        return _WRONG_USE
+        return do.WRONG_USE
     except KeyboardInterrupt:
         print("attribution: interrupted; nothing was published.", file=sys.stderr)  # noqa: T201
-        return _FAILED
+        return do.FAILED
     except AttributionError as error:
         print(f"attribution: {error}", file=sys.stderr)  # noqa: T201
-        return _FAILED
+        return do.FAILED
 
 
 def _interrupted(_signal: int, _frame: object) -> None:
@@ -47,11 +46,55 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"attribution {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    report = verbs.add_parser(
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--workspace",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="folder of attribution.toml, from which relative paths start (default: here)",
+    )
+
+    def verb(
+        name: str, run: Callable[[argparse.Namespace], int], summary: str
+    ) -> argparse.ArgumentParser:
+        text = f"{summary[0].upper()}{summary[1:]}."
+        added = verbs.add_parser(name, help=summary, description=text, parents=[common])
+        added.set_defaults(run=run)
+        return added
+
+    init = verb("init", do.init, "make a workspace, which works at once on the sample brand")
+    init.add_argument("folder", type=Path, metavar="DIR", help="the folder to make")
+
+    check = verb("check", do.check, "validate the configuration and every source; keep nothing")
+    check.add_argument(
+        "--strict", action="store_true", help="exit with 3 when a row would be quarantined"
+    )
+
+    ingest = verb("ingest", do.ingest, "bring new and changed files into the store")
+    ingest.add_argument(
+        "--retry", action="store_true", help="read files with quarantined rows again, too"
+    )
+
+    map_file = verb("map", do.map_file, "propose a mapping for an unknown file")
+    map_file.add_argument("file", type=Path, metavar="FILE", help="CSV, Excel, JSON or Parquet")
+    map_file.add_argument("--out", type=Path, metavar="TOML", help="write the proposal here")
+
+    person = verb("person", do.person, "show why these identifiers are one person")
+    person.add_argument("id", metavar="ID", help="a person_id, or an identifier such as an openid")
+
+    forget = verb("forget", do.forget, "erase a person for good; only facts of orders stay")
+    forget.add_argument("id", metavar="ID", help="a person_id, or an identifier such as an openid")
+
+    tag = verb("tag", do.tag, "make UTM links from a table of streamers, sessions, placements")
+    tag.add_argument("file", type=Path, metavar="FILE", help="the table: CSV or Excel")
+    tag.add_argument("--url", metavar="URL", help="the page to link, for rows that name none")
+    tag.add_argument("--out", type=Path, metavar="CSV", help="write the links here")
+
+    report = verb(
         "report",
-        help="run a report's notebook and publish it",
-        description="Run a report's notebook with your settings and publish it as one HTML page "
-        "with its credit tables and a manifest. Without --set it runs on the sample data.",
+        do.report,
+        "run a report's notebook with your settings and publish it as one page",
     )
     report.add_argument("name", nargs="?", help="the report; leave it out to list them")
     report.add_argument(
@@ -71,43 +114,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where to publish, from the workspace on (default: reports/runs/NAME-TIME)",
     )
-    report.add_argument(
-        "--workspace",
-        type=Path,
-        default=Path(),
-        metavar="DIR",
-        help="folder that relative paths start from (default: here)",
-    )
     report.add_argument("--quiet", action="store_true", help="show no progress")
-    report.set_defaults(run=_report)
     return parser
-
-
-def _report(chosen: argparse.Namespace) -> int:
-    from attribution import publish
-    from attribution.notebooks import parameters_of
-
-    if chosen.name is None:
-        _say("\n".join(publish.report_names(chosen.workspace)))
-        return _DONE
-    if chosen.parameters:
-        for p in parameters_of(publish.find_notebook(chosen.name, chosen.workspace)):
-            kind = " | ".join(p.choices) if p.choices else p.kind
-            _say(f"{p.name:<16} {kind:<12} {p.default!r:<28} {p.help}")
-        return _DONE
-    done = publish.publish(
-        chosen.name,
-        chosen.settings,
-        workspace=chosen.workspace,
-        out=chosen.out,
-        progress=not chosen.quiet,
-    )
-    _say(f"Report: {done.page}\nTables and manifest: {done.folder}")
-    return _DONE
-
-
-def _say(text: str) -> None:
-    print(text)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -27,5 +27,7 @@ def report_inputs(files: str, orders: str) -> list[str]:
     if orders and not files:
         raise ConfigError("orders is given without input. Name the file of touchpoints as input.")
     if not files:
-        return [str(shipped("data", "example", f"{name}.csv")) for name in ("touchpoints", "orders")]
+        return [
+            str(shipped("data", "example", f"{name}.csv")) for name in ("touchpoints", "orders")
+        ]
     return [files, orders] if orders else [files]

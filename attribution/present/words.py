@@ -49,10 +49,13 @@ class Words:
         "en" or "zh".
     currency
         Sign before amounts of money; empty where the unit is unknown.
+    minor
+        How many of the unit that amounts come in make one of the currency: 100 for fen.
     """
 
     language: str = "en"
     currency: str = "¥"
+    minor: int = 1
 
     def __call__(self, key: str, **fields: object) -> str:
         """Return the words for a key with the fields filled in.
@@ -97,7 +100,7 @@ class Words:
 
     def money(self, amount: float) -> str:
         """Return an amount for a headline: ¥28.46M, ¥617k; ¥2,846.3万, ¥1.23亿."""
-        size, sign = abs(amount), _MINUS if amount < 0 else ""
+        size, sign = abs(amount) / self.minor, _MINUS if amount < 0 else ""
         steps = (
             ((1e8, "亿", 2), (1e4, "万", 1))
             if self.language == "zh"
@@ -113,11 +116,13 @@ class Words:
 
     def money_unit(self, largest: float) -> Unit:
         """Return the unit for a column of money whose largest entry this is."""
-        if abs(largest) < _NARROW_FROM / 10:
-            return Unit(1.0, self.currency, 2 if abs(largest) < _SMALL else 0)
+        size = abs(largest) / self.minor
+        if size < _NARROW_FROM / 10:
+            return Unit(self.minor, self.currency, 2 if size < _SMALL else 0)
         if self.language == "zh":
-            return Unit(1e4, "万元" if self.currency == "¥" else f"{self.currency}万", 1)
-        return Unit(1e3, f"{self.currency}k", 0 if abs(largest) >= _NARROW_FROM else 1)
+            label = "万元" if self.currency == "¥" else f"{self.currency}万"
+            return Unit(1e4 * self.minor, label, 1)
+        return Unit(1e3 * self.minor, f"{self.currency}k", 0 if size >= _NARROW_FROM else 1)
 
     def order_unit(self) -> Unit:
         """Return the unit for a column of orders."""
@@ -139,7 +144,7 @@ class Words:
         return _signed(amount / unit.scale, unit.decimals)
 
 
-def words_in(language: str, currency: str = "¥") -> Words:
+def words_in(language: str, currency: str = "¥", minor: int = 1) -> Words:
     """Return the words of a language.
 
     Raises
@@ -149,7 +154,7 @@ def words_in(language: str, currency: str = "¥") -> Words:
     """
     if language not in LANGUAGES:
         raise ConfigError(f"language={quoted(language)}: write one of {', '.join(LANGUAGES)}.")
-    return Words(language, currency)
+    return Words(language, currency, minor)
 
 
 def _signed(number: float, decimals: int) -> str:

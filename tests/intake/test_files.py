@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from attribution.errors import DataError
-from attribution.intake import files
+from attribution.intake import text_files
 from attribution.intake.files import read_table
 
 LONG_ID = "7312345678901234567"
@@ -90,7 +90,7 @@ def test_blank_lines_are_skipped():
 
 
 def test_rows_longer_than_a_block_are_read(monkeypatch):
-    monkeypatch.setattr(files, "_BLOCK", 1 << 16)
+    monkeypatch.setattr(text_files, "_BLOCK", 1 << 16)
     long = " > ".join(["抖音·品牌自播"] * 100_000)
     table = read_table(write("t.csv", f"path,n\n{long},1\n"), text=("path",))
     assert table.column("path").to_pylist() == [long]

@@ -1,0 +1,1 @@
+"""One person behind many identifiers, without ever storing a phone."""

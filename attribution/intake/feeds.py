@@ -1,0 +1,87 @@
+"""What a source has to offer now: files or a query's result, each known by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from attribution.intake.database import read_query
+from attribution.intake.raw import RawBatch
+from attribution.intake.sources import digest_of, files_of, open_source
+
+if TYPE_CHECKING:
+    from attribution.intake.mapping import Mapping
+    from attribution.workspace import Source, Workspace
+
+__all__ = ["Feed", "feeds"]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One file, or one result of a query.
+
+    Attributes
+    ----------
+    name
+        The file's path from the workspace on, with forward slashes; "query" for a database.
+    digest
+        Of its content, in hexadecimal.
+    batches
+        Reads it.
+    """
+
+    name: str
+    digest: str
+    batches: Callable[[], Iterator[RawBatch]]
+
+
+def feeds(workspace: Workspace, source: Source, mapping: Mapping) -> Iterator[Feed]:
+    """Yield what a source holds, files in the order of their names.
+
+    Raises
+    ------
+    ConfigError
+        If a path leaves the workspace, or the database's driver or address is missing.
+    DataError
+        If the database cannot be read.
+    """
+    if source.url is not None and source.sql is not None:
+        yield _query(source.url, source.sql)
+        return
+    for path in files_of(source.files, workspace.folder):
+        yield Feed(
+            path.relative_to(workspace.folder).as_posix(),
+            digest_of(path),
+            lambda path=path: open_source(path, mapping.records, source.sheet),  # type: ignore[misc]
+        )
+
+
+def _query(url: str, sql: str) -> Feed:
+    """Read a query into a nameless temporary file, as only its whole content says if it is new."""
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the feed
+    digest = hashlib.sha256()
+    schemas: list[pa.Schema] = []
+    for batch in read_query(url, sql):
+        start = spool.tell()
+        with pa.ipc.new_stream(spool, batch.table.schema) as writer:
+            writer.write_table(batch.table)
+        schemas.append(batch.table.schema)
+        spool.seek(start)
+        for block in iter(lambda: spool.read(1 << 20), b""):
+            digest.update(block)
+
+    def batches() -> Iterator[RawBatch]:
+        spool.seek(0)
+        first = 1
+        for _ in schemas:
+            table = pa.ipc.open_stream(spool).read_all()
+            yield RawBatch(table, np.arange(first, first + table.num_rows, dtype=np.int64))
+            first += table.num_rows
+
+    return Feed("query", digest.hexdigest(), batches)

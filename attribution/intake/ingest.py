@@ -1,0 +1,382 @@
+"""Sources into the store: what is new is read, mapped, checked and kept; what is bad is set aside.
+
+A batch is the content of one file of one source. It remembers the mapping, constants, time zone
+and keys it was read with, so running again changes nothing, and a corrected mapping reads its
+files anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from attribution.errors import ConfigError, DataError
+from attribution.identity.keys import Keyring, read_keyring
+from attribution.intake.apply import Context, Emission, apply, check_columns
+from attribution.intake.feeds import Feed, feeds
+from attribution.intake.mapping import Mapping, read_mapping
+from attribution.intake.shipped import shipped
+from attribution.intake.sources import digest_of
+from attribution.intake.tag import untagged
+from attribution.store.parts import Marker, layout, writing
+from attribution.store.store import open_store
+from attribution.store.suppression import suppress, suppressed
+from attribution.store.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Mapping as Environment
+    from concurrent.futures import Future
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from attribution.intake.raw import RawBatch
+    from attribution.store.parts import Writer
+    from attribution.workspace import Source, Workspace
+
+__all__ = ["FileReport", "SourceReport", "check", "ingest"]
+
+_WORKERS = 2
+_LISTED = "the quarantine lists every row with its remedy"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of one file.
+
+    Attributes
+    ----------
+    read, accepted, quarantined
+        Rows.
+    excluded
+        (why, rows) a rule of the mapping left out.
+    first_at, last_at
+        UTC epoch ms of the earliest and latest row; None where no row is dated.
+    reasons
+        (reason, remedy, findings) of the quarantined, the most frequent first.
+    problem, remedy
+        Why the file as a whole could not be read, or None.
+    untagged
+        Touchpoints of the own mall without a utm_source.
+    fresh
+        Whether this run read it; otherwise it was known.
+    """
+
+    source: str
+    file: str
+    read: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    excluded: tuple[tuple[str, int], ...] = ()
+    first_at: int | None = None
+    last_at: int | None = None
+    reasons: tuple[tuple[str, str, int], ...] = ()
+    problem: str | None = None
+    remedy: str | None = None
+    untagged: int = 0
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """What became of one source: its files, and what its mapping takes for granted."""
+
+    source: str
+    mapping: str
+    files: tuple[FileReport, ...] = ()
+    assumed: tuple[str, ...] = ()
+    problem: str | None = None
+    remedy: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the source, or any file of it, could not be read."""
+        return self.problem is not None or any(file.problem for file in self.files)
+
+    @property
+    def quarantined(self) -> int:
+        """Rows set aside."""
+        return sum(file.quarantined for file in self.files)
+
+
+def ingest(
+    workspace: Workspace,
+    *,
+    retry: bool = False,
+    environ: Environment[str, str] = os.environ,
+    waiting: Callable[[], None] | None = None,
+    done: Callable[[SourceReport], None] | None = None,
+) -> tuple[SourceReport, ...]:
+    """Bring everything new in a workspace's sources into its store.
+
+    Parameters
+    ----------
+    retry
+        Read files with quarantined rows again, too.
+    environ
+        Where ATTRIBUTION_KEY is looked for.
+    waiting
+        Called when another run holds the store.
+    done
+        Called after each source.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration, a mapping or the key cannot stand: nothing has been read then.
+    """
+    plan = _plan(workspace)
+    keys = _Keys(workspace, environ)
+    reports = []
+    with writing(workspace.store, waiting=waiting) as writer:
+        hidden = suppressed(workspace.store)
+        for source, mapping in plan:
+            reader = _Reader(workspace, source, mapping, keys)
+
+            def keep(feed: Feed, reader: _Reader = reader) -> FileReport:
+                return _keep(writer, reader, feed, hidden, retry=retry)
+
+            report = _each_file(reader, keep)
+            reports.append(report)
+            if done is not None:
+                done(report)
+    open_store(workspace).refresh_people()
+    return tuple(reports)
+
+
+def check(
+    workspace: Workspace, *, environ: Environment[str, str] = os.environ
+) -> tuple[SourceReport, ...]:
+    """Read every source as `ingest` would, and keep nothing."""
+    keys = _Keys(workspace, environ)
+    reports = []
+    for source, mapping in _plan(workspace):
+        reader = _Reader(workspace, source, mapping, keys)
+
+        def look(feed: Feed, reader: _Reader = reader) -> FileReport:
+            counts = _Counts(reader.source.name, feed.name)
+            for emission in reader.emissions(feed, batch=""):
+                counts.add(emission)
+            return counts.report()
+
+        reports.append(_each_file(reader, look))
+    return tuple(reports)
+
+
+def _plan(workspace: Workspace) -> list[tuple[Source, Mapping]]:
+    return [
+        (source, read_mapping(source.mapping, workspace.mappings)) for source in workspace.sources
+    ]
+
+
+class _Keys:
+    """The workspace's key; the published one for the very files of the sample, and no others."""
+
+    def __init__(self, workspace: Workspace, environ: Environment[str, str]) -> None:
+        self._own = read_keyring(environ, workspace.key_file, demo=False)
+        self._demo = read_keyring({}, None, demo=True)
+        self._sample = {
+            digest_of(file)
+            for file in shipped("data", "sample", "raw").rglob("*")
+            if file.is_file()
+        }
+
+    def of(self, feed: Feed) -> Keyring:
+        return self._demo if not self._own.keys and feed.digest in self._sample else self._own
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """One source with all that reading it takes."""
+
+    workspace: Workspace
+    source: Source
+    mapping: Mapping
+    keys: _Keys
+
+    def batch(self, feed: Feed) -> str:
+        """Return the batch's id: what was read, and from where."""
+        return _digest(self.source.name, feed.name, feed.digest)
+
+    def revision(self, feed: Feed) -> str:
+        """Return a digest of everything the batch is read with."""
+        values = [text for pair in self.source.values for text in pair]
+        keys = [key.id for key in self.keys.of(feed).keys]
+        return _digest(self.mapping.digest, self.workspace.timezone, *keys, "", *values)
+
+    def emissions(self, feed: Feed, batch: str) -> Iterator[Emission]:
+        """Yield what the mapping makes of a feed, batch by batch, in order."""
+        context = Context(
+            timezone=self.workspace.timezone,
+            source=self.source.name,
+            file=feed.name,
+            batch=batch,
+            values=self.source.values,
+            hasher=self.keys.of(feed),
+        )
+        checked = False
+
+        def work(raw: RawBatch) -> Emission:
+            return apply(self.mapping, raw, context)
+
+        def checking() -> Iterator[RawBatch]:
+            nonlocal checked
+            for raw in feed.batches():
+                if not checked:
+                    check_columns(self.mapping, raw.table.schema)
+                    checked = True
+                yield raw
+
+        yield from _ahead(work, checking())
+
+
+def _ahead(work: Callable[[RawBatch], Emission], batches: Iterable[RawBatch]) -> Iterator[Emission]:
+    """Yield `work` of each batch in order, with a few batches in hand at once."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        waiting: deque[Future[Emission]] = deque()
+        for raw in batches:
+            waiting.append(pool.submit(work, raw))
+            if len(waiting) > _WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _each_file(reader: _Reader, read: Callable[[Feed], FileReport]) -> SourceReport:
+    """Read each file of a source; one that cannot be read does not stop the others."""
+    report = SourceReport(
+        reader.source.name,
+        reader.source.mapping,
+        assumed=tuple(f"{table}.{column}: {why}" for table, column, why in reader.mapping.assumed),
+    )
+    files: list[FileReport] = []
+    found = feeds(reader.workspace, reader.source, reader.mapping)
+    while True:
+        try:
+            feed = next(found, None)
+        except ConfigError:
+            raise
+        except DataError as error:
+            return replace(report, files=tuple(files), problem=error.found, remedy=error.remedy)
+        if feed is None:
+            break
+        try:
+            files.append(read(feed))
+        except DataError as error:
+            problem = f"{error.found}; expected {error.expected}"
+            if error.row is not None:
+                problem = f"row {error.row}: {problem}"
+            files.append(
+                FileReport(
+                    reader.source.name, feed.name, problem=problem, remedy=error.remedy, fresh=True
+                )
+            )
+    if not files:
+        named = ", ".join(reader.source.files)
+        return replace(
+            report,
+            problem=f"no file at {named}",
+            remedy="Put the export there, or correct `files` in attribution.toml.",
+        )
+    return replace(report, files=tuple(files))
+
+
+def _keep(
+    writer: Writer, reader: _Reader, feed: Feed, hidden: pa.Array, *, retry: bool
+) -> FileReport:
+    batch_id, revision = reader.batch(feed), reader.revision(feed)
+    known = writer.marker(batch_id)
+    if (
+        known is not None
+        and (known.revision, known.layout) == (revision, layout())
+        and not (retry and known.quarantined)
+    ):
+        return _of_marker(known)
+    counts = _Counts(reader.source.name, feed.name)
+    with writer.batch(
+        batch_id,
+        revision,
+        source=reader.source.name,
+        file=feed.name,
+        digest=feed.digest,
+        mapping=reader.mapping.digest,
+    ) as batch:
+        for emission in reader.emissions(feed, batch_id):
+            counts.add(emission)
+            for name, table in suppress(emission.tables, hidden).items():
+                batch.add(name, table)
+            batch.reject(emission.rejected)
+            batch.count(read=emission.read, excluded=emission.excluded)
+    return replace(counts.report(), fresh=True)
+
+
+def _of_marker(marker: Marker) -> FileReport:
+    return FileReport(
+        marker.source,
+        marker.file,
+        read=marker.read,
+        accepted=marker.accepted,
+        quarantined=marker.quarantined,
+        excluded=tuple(sorted(marker.excluded.items())),
+        first_at=marker.first_at,
+        last_at=marker.last_at,
+        reasons=tuple((reason, _LISTED, rows) for reason, rows in marker.reasons.items()),
+    )
+
+
+class _Counts:
+    """Sums over the batches of one file."""
+
+    def __init__(self, source: str, file: str) -> None:
+        self._source, self._file = source, file
+        self._read = self._untagged = 0
+        self._rejected: list[NDArray[np.int64]] = []
+        self._excluded: Counter[str] = Counter()
+        self._reasons: Counter[tuple[str, str]] = Counter()
+        self._times: list[int] = []
+
+    def add(self, emission: Emission) -> None:
+        self._read += emission.read
+        self._excluded.update(emission.excluded)
+        for name, table in emission.tables.items():
+            at = TABLES[name].at
+            if at is not None and table.num_rows:
+                ends = pc.min_max(table.column(at)).as_py()
+                self._times += [ms for ms in ends.values() if ms is not None]
+            if name == "touchpoints":
+                self._untagged += untagged(table)
+        rejected = emission.rejected
+        if rejected.num_rows:
+            self._rejected.append(np.unique(rejected.column("_row").to_numpy()))
+            keys = ["table", "column", "expected", "remedy"]
+            for row in rejected.group_by(keys).aggregate([([], "count_all")]).to_pylist():
+                place = ".".join(part for part in (row["table"], row["column"]) if part)
+                reason = f"{place}: expected {row['expected']}"
+                self._reasons[reason, row["remedy"]] += row["count_all"]
+
+    def report(self) -> FileReport:
+        quarantined = len(np.unique(np.concatenate([np.empty(0, np.int64), *self._rejected])))
+        return FileReport(
+            self._source,
+            self._file,
+            read=self._read,
+            accepted=self._read - quarantined,
+            quarantined=quarantined,
+            excluded=tuple(sorted(self._excluded.items())),
+            first_at=min(self._times, default=None),
+            last_at=max(self._times, default=None),
+            reasons=tuple((*reason, rows) for reason, rows in self._reasons.most_common()),
+            untagged=self._untagged,
+        )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""The canonical tables: written as Parquet parts, read through DuckDB."""

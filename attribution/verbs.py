@@ -1,0 +1,311 @@
+"""What each verb of the command line does and prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from attribution.errors import ConfigError, DataError
+from attribution.present.text import plain, text_table
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from attribution.identity.explain import Member
+    from attribution.identity.resolve import People
+    from attribution.intake.ingest import FileReport, SourceReport
+    from attribution.store.store import Store
+    from attribution.workspace import Workspace
+
+__all__ = ["check", "forget", "ingest", "init", "map_file", "person", "report", "tag"]
+
+DONE, FAILED, WRONG_USE, QUARANTINED = 0, 1, 2, 3
+
+
+def say(text: str = "") -> None:
+    """Print a text to the terminal."""
+    print(text)  # noqa: T201
+
+
+def _wait() -> None:
+    print("Another run holds the store; waiting for it ...", file=sys.stderr)  # noqa: T201
+
+
+def init(chosen: argparse.Namespace) -> int:
+    """Make a workspace on the sample brand."""
+    from attribution.intake.create import create_workspace
+
+    folder = create_workspace(chosen.workspace / chosen.folder)
+    say(
+        f"Made {folder}: a workspace on the sample brand. Next:\n"
+        f"  attribution check --workspace {folder}\n"
+        f"  attribution ingest --workspace {folder}\n"
+        f"  attribution report model_comparison --workspace {folder}\n"
+        "Then put your own exports into data/raw and name them in attribution.toml."
+    )
+    return DONE
+
+
+def check(chosen: argparse.Namespace) -> int:
+    """Read every source, keep nothing, and show what stands in the way."""
+    from attribution.intake.ingest import check as read_all
+    from attribution.workspace import read_workspace
+
+    workspace = read_workspace(chosen.workspace)
+    reports = read_all(workspace)
+    _show(reports, workspace)
+    untagged = sum(file.untagged for report in reports for file in report.files)
+    if untagged:
+        say(
+            f"\n{untagged:,} visits of the own mall carry no utm_source. "
+            "Make tagged links for them with `attribution tag`."
+        )
+    assumed = [f"  {report.source}: {text}" for report in reports for text in report.assumed]
+    if assumed:
+        say("\nTaken for granted, to be confirmed on your own data:")
+        say("\n".join(assumed))
+    if any(report.failed for report in reports):
+        return FAILED
+    quarantined = any(report.quarantined for report in reports)
+    return QUARANTINED if chosen.strict and quarantined else DONE
+
+
+def ingest(chosen: argparse.Namespace) -> int:
+    """Bring what is new into the store."""
+    from attribution.intake.ingest import ingest as bring
+    from attribution.workspace import read_workspace
+
+    workspace = read_workspace(chosen.workspace)
+    reports = bring(
+        workspace,
+        retry=chosen.retry,
+        waiting=_wait,
+    )
+    _show(reports, workspace)
+    files = [file for report in reports for file in report.files]
+    fresh = [file for file in files if file.fresh and not file.problem]
+    say(
+        f"\nRead {len(fresh):,} new or changed files, {sum(f.read for f in fresh):,} rows. "
+        f"{len(files) - len(fresh):,} files were known or could not be read."
+    )
+    quarantined = sum(report.quarantined for report in reports)
+    if quarantined:
+        say(
+            f"{quarantined:,} rows wait in quarantine: attribution.open_store(...)"
+            '.table("quarantine") lists them. Mend the files or the mapping, then run '
+            "`attribution ingest --retry`."
+        )
+    return FAILED if any(report.failed for report in reports) else DONE
+
+
+def _show(reports: Sequence[SourceReport], workspace: Workspace) -> None:
+    if not reports:
+        say("attribution.toml names no source yet. Add a [[source]] with its name, mapping, files.")
+        return
+    zone = ZoneInfo(workspace.timezone)
+    header = ["source", "rows read", "accepted", "quarantined", "dates", "problems", "next step"]
+    say(text_table(header, [_row(report, zone) for report in reports]))
+    excluded: Counter[tuple[str, str]] = Counter()
+    for report in reports:
+        for file in report.files:
+            for why, rows in file.excluded:
+                excluded[report.source, why] += rows
+    if excluded:
+        say("\nLeft out by a rule of the mapping:")
+        for (source, why), rows in sorted(excluded.items()):
+            say(f"  {plain(source)}: {rows:,} rows, {plain(why)}")
+    broken = [file for report in reports for file in report.files if file.problem]
+    if broken:
+        say("\nFiles that could not be read:")
+        for file in broken:
+            say(f"  {plain(file.file)}: found {plain(file.problem or '')}. {file.remedy}")
+
+
+def _row(report: SourceReport, zone: ZoneInfo) -> list[object]:
+    problem, step = _problem(report)
+    return [
+        report.source,
+        sum(file.read for file in report.files),
+        sum(file.accepted for file in report.files),
+        report.quarantined,
+        _dates(report.files, zone),
+        problem,
+        step,
+    ]
+
+
+def _problem(report: SourceReport) -> tuple[str, str]:
+    """Return the gravest problem of a source and what to do about it."""
+    if report.problem is not None:
+        return report.problem, report.remedy or "-"
+    broken = [file for file in report.files if file.problem]
+    if broken:
+        return f"{len(broken)} unreadable: {broken[0].file}", broken[0].remedy or "-"
+    reasons: Counter[tuple[str, str]] = Counter()
+    for file in report.files:
+        for reason, remedy, rows in file.reasons:
+            reasons[reason, remedy] += rows
+    if not reasons:
+        return "-", "-"
+    ((reason, remedy), rows), *others = reasons.most_common()
+    more = f" (and {len(others)} more kinds)" if others else ""
+    return f"{rows:,} x {reason}{more}", remedy
+
+
+def _dates(files: Sequence[FileReport], zone: ZoneInfo) -> str:
+    first = [file.first_at for file in files if file.first_at is not None]
+    last = [file.last_at for file in files if file.last_at is not None]
+    if not first or not last:
+        return "-"
+    return " to ".join(dict.fromkeys(_day(ms, zone) for ms in (min(first), max(last))))
+
+
+def map_file(chosen: argparse.Namespace) -> int:
+    """Propose a mapping for an unknown file."""
+    from attribution.intake.propose import propose
+
+    proposal = propose(chosen.workspace / chosen.file)
+    say(proposal.text())
+    if chosen.out is None:
+        say("\n" + proposal.toml())
+        say("# Save it as mappings/NAME.toml of the workspace (or use --out), confirm each line.")
+        return DONE
+    out = chosen.workspace / chosen.out
+    if out.exists():
+        raise ConfigError(f"{chosen.out} is there already. Name another file with --out.")
+    out.write_text(proposal.toml(), encoding="utf-8")
+    say(f"\nWrote {chosen.out}. Confirm each line, then name it as `mapping` of a [[source]].")
+    return DONE
+
+
+def person(chosen: argparse.Namespace) -> int:
+    """Show why these identifiers are one person."""
+    from attribution.identity.explain import explain
+    from attribution.identity.rules import REASONS
+
+    workspace, store, asked, people = _asked(chosen)
+    links = store.query('SELECT a, b, kind, "at" FROM latest_links')
+    found = explain(people, links, asked)
+    zone = ZoneInfo(workspace.timezone)
+    status = f"{found.status}: {REASONS[found.reason]}" if found.reason else found.status
+    say(f"{found.person_id} ({status}), {len(found.members)} identifiers\n")
+    header = ["identifier", "kind", "within", "first seen", "last seen", "until", "joined by"]
+    rows = [
+        [
+            member.id_hash,
+            member.id_type,
+            member.namespace or "-",
+            *(_day(ms, zone) for ms in (member.first_seen, member.last_seen, member.valid_to)),
+            _joined(member, zone),
+        ]
+        for member in found.members
+    ]
+    say(text_table(header, rows))
+    if found.refused:
+        say("\nEvidence that joins nobody:")
+        for refusal in found.refused:
+            evidence = refusal.evidence
+            say(
+                f"  {evidence.a} with {evidence.b} of {refusal.person_id}: {evidence.kind}, "
+                f"{evidence.times} times, last {_day(evidence.last_at, zone)}: "
+                f"{REASONS[refusal.reason]}"
+            )
+    for candidate in found.candidates:
+        say(f"\nTo be reviewed: may be {candidate.person_id} ({REASONS[candidate.reason]})")
+    say(
+        "\nTo part two identifiers for good, add them to attribution.toml: "
+        '[identity] split = [["...", "..."]].'
+    )
+    return DONE
+
+
+def _joined(member: Member, zone: ZoneInfo) -> str:
+    """Return the last step of the evidence behind one identifier, in a line."""
+    if not member.chain:
+        return "the oldest"
+    step = member.chain[-1]
+    other = step.b if step.a == member.id_hash else step.a
+    dates = sorted({_day(step.first_at, zone), _day(step.last_at, zone)})
+    return f"{step.kind} evidence with {other}, {step.times} times, {' to '.join(dates)}"
+
+
+def _day(ms: int | None, zone: ZoneInfo) -> str:
+    return "-" if ms is None else str(datetime.fromtimestamp(ms / 1000, zone).date())
+
+
+def _asked(chosen: argparse.Namespace) -> tuple[Workspace, Store, str, People]:
+    from attribution.intake.lookup import hash_of
+    from attribution.store.store import open_store
+    from attribution.workspace import read_workspace
+
+    workspace = read_workspace(chosen.workspace)
+    store = open_store(workspace)
+    people = store.people()
+    return workspace, store, hash_of(workspace, people, chosen.id, os.environ), people
+
+
+def forget(chosen: argparse.Namespace) -> int:
+    """Erase a person; facts of orders stay."""
+    from attribution.identity.explain import explain
+    from attribution.store.forget import forget as erase
+
+    _, store, asked, people = _asked(chosen)
+    links = store.query('SELECT a, b, kind, "at" FROM latest_links')
+    person_id = explain(people, links, asked).person_id
+    changed = erase(store, person_id, waiting=_wait)
+    store.refresh_people()
+    say(f"Forgot {person_id}; importing the same files again does not bring the person back.")
+    if changed:
+        say(text_table(["table", "rows changed or removed"], sorted(map(list, changed.items()))))
+    say("The exports the rows came from still hold the person: delete or shorten them as well.")
+    return DONE
+
+
+def tag(chosen: argparse.Namespace) -> int:
+    """Make tagged links from a table of placements."""
+    import pyarrow as pa
+
+    from attribution.intake.sources import open_source
+    from attribution.intake.tag import tag_links, write_links
+
+    rows = [batch.table for batch in open_source(chosen.workspace / chosen.file)]
+    try:
+        links = tag_links(pa.concat_tables(rows), chosen.url)
+    except DataError as error:
+        raise error.at(str(chosen.file)) from None
+    if chosen.out is None:
+        for link in links.column("link").to_pylist():
+            say(link)
+        return DONE
+    write_links(links, chosen.workspace / chosen.out)
+    say(f"Wrote {links.num_rows:,} tagged links to {chosen.out}.")
+    return DONE
+
+
+def report(chosen: argparse.Namespace) -> int:
+    """Run a report's notebook and publish it."""
+    from attribution import publish
+    from attribution.notebooks import parameters_of
+
+    if chosen.name is None:
+        say("\n".join(publish.report_names(chosen.workspace)))
+        return DONE
+    if chosen.parameters:
+        for p in parameters_of(publish.find_notebook(chosen.name, chosen.workspace)):
+            kind = " | ".join(p.choices) if p.choices else p.kind
+            say(f"{p.name:<16} {kind:<12} {p.default!r:<28} {p.help}")
+        return DONE
+    done = publish.publish(
+        chosen.name,
+        chosen.settings,
+        workspace=chosen.workspace,
+        out=chosen.out,
+        progress=not chosen.quiet,
+    )
+    say(f"Report: {done.page}\nTables and manifest: {done.folder}")
+    return DONE

@@ -1,0 +1,117 @@
+"""Sheets people keep by hand: costs, timetable, explanations, products, streamers."""
+
+from __future__ import annotations
+
+import json
+
+from maker.formats import (
+    clock,
+    listing,
+    yuan,
+)
+from maker.world import (
+    DAY,
+    EXPORTED,
+    HOUR,
+    MINUTE,
+    PRODUCTS,
+    WEEK,
+    Dice,
+    World,
+)
+
+__all__ = [
+    "COST_HEADER",
+    "cost_rows",
+    "explanation_rows",
+    "product_rows",
+    "session_rows",
+]
+
+COST_HEADER = [
+    "cost_id", "platform", "kind", "amount", "at", "from", "to", "scope", "scope_id", "state",
+    "alloc", "source_doc",
+]  # fmt: skip
+
+
+def cost_rows(world: World) -> list[list[str]]:
+    """Slot fees, crews, samples, coupons: what no platform exports."""
+    rows: list[list[str]] = []
+
+    def add(platform: str, kind: str, fen: int, at: int, scope: str, name: str, doc: str,
+            alloc: str = "by_revenue") -> None:  # fmt: skip
+        rows.append(
+            [f"C{len(rows) + 1:03d}", platform, kind, yuan(fen), clock(at), "", "", scope, name,
+             "confirmed", alloc, doc]
+        )  # fmt: skip
+
+    for session in world.sessions:
+        if session.streamer == "s01":
+            add("douyin", "slot_fee", 800_000, session.start, "session", session.id,
+                "HT-2026-088 坑位费 8,000，保底 ROI 1:2，共 4 场")  # fmt: skip
+        if session.streamer == "s02":
+            add("kuaishou", "slot_fee", 300_000, session.start, "session", session.id,
+                "HT-2026-093 坑位费 3,000，无保底")  # fmt: skip
+        if session.mode == "self":
+            hours = (session.end - session.start) // HOUR
+            add(session.platform, "crew", hours * 12_000, session.start, "session", session.id,
+                "排班表", "by_minutes")  # fmt: skip
+    for platform, fen in (("douyin", 186_000), ("kuaishou", 42_000)):
+        add(platform, "sample", fen, WEEK + 10 * HOUR, "channel", platform, "寄样登记")
+    add("own_mall", "coupon", 96_500, WEEK + 2 * DAY, "channel", "own_mall", "双11券核销")
+    add("taobao", "red_packet", 58_000, WEEK + 2 * DAY, "channel", "taobao", "红包雨")
+    rows.append(
+        [f"C{len(rows) + 1:03d}", "", "other", yuan(350_000), "", clock(WEEK),
+         clock(WEEK + 7 * DAY), "period", "", "estimated", "by_revenue", "直播间场租"]
+    )  # fmt: skip
+    return rows
+
+
+def session_rows(world: World) -> list[list[str]]:
+    """The team's own timetable: rooms no platform exports, and who shared one."""
+    rows: list[list[str]] = []
+    for session in world.sessions:
+        if session.platform not in ("kuaishou", "taobao") and not session.shares:
+            continue
+        shares = {streamer: percent / 100 for streamer, percent in session.shares}
+        rows.append(
+            [session.platform, session.id, session.account, session.streamer,
+             json.dumps(shares) if shares else "",
+             clock(session.start), clock(session.end), session.title, session.mode,
+             clock(EXPORTED)]
+        )  # fmt: skip
+    return rows
+
+
+def explanation_rows(world: World) -> list[list[str]]:
+    """Which product was shown when: each session walks through three of them."""
+    rows: list[list[str]] = []
+    for session in world.sessions:
+        dice = Dice("explain", session.id)
+        step = (session.end - session.start) // 3
+        for turn in range(3):
+            product = PRODUCTS[(dice.below(14) + turn) % 14]
+            begin = session.start + turn * step + dice.between(1, 5) * MINUTE
+            rows.append(
+                [session.platform, session.id, listing(session.platform, product.id), clock(begin),
+                 clock(begin + dice.between(4, 15) * MINUTE),
+                 yuan(product.list_fen * dice.between(72, 85) // 10_000 * 100)]
+            )  # fmt: skip
+    return rows
+
+
+def product_rows() -> list[list[str]]:
+    """Every size of every product, by the merchant's code."""
+    rows: list[list[str]] = []
+    for product in PRODUCTS:
+        sizes = ("F",) if product.category == "accessories" else ("S", "M", "L", "XL")
+        band = next(
+            name for name, below in (("0-99", 10_000), ("100-399", 40_000), ("400+", 10_000_000))
+            if product.list_fen < below
+        )  # fmt: skip
+        rows += [
+            [f"{product.id}-{size}", f"{product.sku}-{size}", product.category, "山岚",
+             yuan(product.list_fen), band, yuan(product.cost_fen)]
+            for size in sizes
+        ]  # fmt: skip
+    return rows

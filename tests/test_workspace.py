@@ -1,0 +1,119 @@
+"""A workspace's configuration: what it says, and every mistake with its line and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from attribution.errors import ConfigError
+from attribution.workspace import FILE, Exclude, Source, read_workspace
+
+WHOLE = """\
+[brand]
+name = "山岚"
+timezone = "Asia/Shanghai"
+language = "en"
+
+[identity]
+key_file = "../keys/brand.key"
+phone_buyers_per_platform = 2
+
+[[source]]
+name = "抖店 orders"
+mapping = "doudian_orders"
+files = ["data/raw/douyin/orders_*.json", "data/raw/more"]
+values = { shop_id = "4711" }
+
+[[source]]
+name = "erp"
+mapping = "jushuitan_orders"
+url = "env:ERP_URL"
+sql = "SELECT * FROM orders"
+
+[[exclude]]
+why = "test order"
+shop_id = ["test", "demo"]
+paid_at_most = "0.1"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / FILE).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_whole_file_is_read(tmp_path: Path):
+    found = read_workspace(write(tmp_path, WHOLE))
+    assert (found.brand, found.language, found.timezone) == ("山岚", "en", "Asia/Shanghai")
+    assert found.sources == (
+        Source(
+            "抖店 orders",
+            "doudian_orders",
+            files=("data/raw/douyin/orders_*.json", "data/raw/more"),
+            values=(("shop_id", "4711"),),
+        ),
+        Source("erp", "jushuitan_orders", url="env:ERP_URL", sql="SELECT * FROM orders"),
+    )
+    assert found.excludes == (Exclude("test order", (("shop_id", ("test", "demo")),), 10),)
+    assert found.key_file == tmp_path.parent / "keys" / "brand.key"
+    assert found.rules.phone_buyers_per_platform == 2
+
+
+def test_a_merge_can_be_undone_and_id_types_named(tmp_path: Path):
+    text = '[identity]\nsplit = [["a.1", "a.2"]]\ndevice_types = ["oaid"]\nexpiry = "200D"\n'
+    rules = read_workspace(write(tmp_path, text)).rules
+    assert rules.split == (("a.1", "a.2"),)
+    assert (rules.device_types, rules.expiry) == (("oaid",), "200D")
+
+
+def test_an_empty_file_is_a_workspace_without_sources(tmp_path: Path):
+    found = read_workspace(write(tmp_path, ""))
+    assert (found.brand, found.language, found.sources) == (tmp_path.name, "zh", ())
+
+
+def test_a_folder_without_the_file_says_how_to_make_one(tmp_path: Path):
+    with pytest.raises(ConfigError, match="attribution init"):
+        read_workspace(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ('timezone = "Asia/Shanghai"', 'timezone = "Asia/Peking"', 3, "time zone"),
+        ('timezone = "Asia/Shanghai"', 'timezone = "../etc"', 3, "time zone"),
+        ('language = "en"', 'language = "fr"', 4, '"zh" or "en"'),
+        ('language = "en"', 'langage = "en"', 4, "Did you mean 'language'"),
+        ("../keys/brand.key", "data/brand.key", 7, "outside it"),
+        ("phone_buyers_per_platform = 2", "phone_buyers_per_platform = 0", 8, "above 0"),
+        ("phone_buyers_per_platform = 2", "split = 2", 8, "list of pairs"),
+        ("phone_buyers_per_platform = 2", 'split = [["a"]]', 8, "two identifiers"),
+        ("phone_buyers_per_platform = 2", 'split = [["a", "a"]]', 6, "different"),
+        ("phone_buyers_per_platform = 2", 'expiry = "soon"', 6, "expiry"),
+        ('name = "erp"', 'name = "抖店 orders"', 17, "a second time"),
+        ('name = "erp"', "name = 7", 17, "expected text"),
+        ('mapping = "jushuitan_orders"', 'mapping = "../evil"', 18, "plain name"),
+        ('mapping = "jushuitan_orders"', "", 16, "no mapping"),
+        ("data/raw/more", "../more", 13, "leaves the workspace"),
+        ("data/raw/more", "/etc/passwd", 13, "leaves the workspace"),
+        ("data/raw/more", "~/more", 13, "leaves the workspace"),
+        ("data/raw/more", "data\\\\..\\\\..\\\\x", 13, "leaves the workspace"),
+        ('url = "env:ERP_URL"', 'url = "postgresql://me:secret@host/erp"', 19, "a password"),
+        ('sql = "SELECT * FROM orders"', "", 16, "url without sql"),
+        ('url = "env:ERP_URL"', 'files = "a.csv"', 20, "sql beside files"),
+        ('url = "env:ERP_URL"', 'files = "a.csv"\nurl = "env:X"', 16, "both files and url"),
+        ('paid_at_most = "0.1"', "paid_at_most = 0.1", 25, "yuan as text"),
+        ('why = "test order"', "", 22, "no why"),
+        ('shop_id = ["test", "demo"]\npaid_at_most = "0.1"', "", 22, "no condition"),
+        ('shop_id = ["test", "demo"]', 'shop = "test"', 24, "unknown key"),
+    ],
+)
+def test_every_mistake_names_its_line(tmp_path: Path, old: str, new: str, line: int, says: str):
+    assert old in WHOLE
+    with pytest.raises(ConfigError) as error:
+        read_workspace(write(tmp_path, WHOLE.replace(old, new)))
+    message = str(error.value)
+    assert message.startswith(f"{FILE}, line {line}"), message
+    assert says in message
+    assert "secret" not in message
+    assert str(tmp_path) not in message
