@@ -65,14 +65,26 @@ def check(chosen: argparse.Namespace) -> int:
             f"\n{untagged:,} visits of the own mall carry no utm_source. "
             "Make tagged links for them with `attribution tag`."
         )
-    assumed = [f"  {report.source}: {text}" for report in reports for text in report.assumed]
-    if assumed:
-        say("\nTaken for granted, to be confirmed on your own data:")
-        say("\n".join(assumed))
+    _show_assumed(reports)
     if any(report.failed for report in reports):
         return FAILED
     quarantined = any(report.quarantined for report in reports)
     return QUARANTINED if chosen.strict and quarantined else DONE
+
+
+def _show_assumed(reports: Sequence[SourceReport]) -> None:
+    """Show what the mappings take from general knowledge, fields with one reason together."""
+    lines = []
+    for report in reports:
+        fields: dict[str, list[str]] = {}
+        for field, why in report.assumed:
+            fields.setdefault(why, []).append(field)
+        for why, names in fields.items():
+            lines.append([report.source, why, ", ".join(dict.fromkeys(names))])
+    if lines:
+        say("\nTaken for granted by the mappings; compare with your own data, and override them in")
+        say("mappings/ of the workspace where they do not hold:")
+        say(text_table(["source", "taken for granted", "for"], lines, wrap={1: 50, 2: 70}))
 
 
 def ingest(chosen: argparse.Namespace) -> int:
@@ -90,8 +102,8 @@ def ingest(chosen: argparse.Namespace) -> int:
     files = [file for report in reports for file in report.files]
     fresh = [file for file in files if file.fresh and not file.problem]
     say(
-        f"\nRead {len(fresh):,} new or changed files, {sum(f.read for f in fresh):,} rows. "
-        f"{len(files) - len(fresh):,} files were known or could not be read."
+        f"\nRead {len(fresh):,} new or changed files, {sum(f.read for f in fresh):,} rows; "
+        f"{sum(not f.fresh for f in files):,} files were known."
     )
     quarantined = sum(report.quarantined for report in reports)
     if quarantined:
@@ -109,14 +121,14 @@ def _show(reports: Sequence[SourceReport], workspace: Workspace) -> None:
         return
     zone = ZoneInfo(workspace.timezone)
     header = ["source", "rows read", "accepted", "quarantined", "dates", "problems", "next step"]
-    say(text_table(header, [_row(report, zone) for report in reports]))
+    say(text_table(header, [_row(report, zone) for report in reports], wrap={5: 44, 6: 44}))
     excluded: Counter[tuple[str, str]] = Counter()
     for report in reports:
         for file in report.files:
             for why, rows in file.excluded:
                 excluded[report.source, why] += rows
     if excluded:
-        say("\nLeft out by a rule of the mapping:")
+        say("\nRows a rule of the mapping makes nothing of:")
         for (source, why), rows in sorted(excluded.items()):
             say(f"  {plain(source)}: {rows:,} rows, {plain(why)}")
     broken = [file for report in reports for file in report.files if file.problem]

@@ -82,16 +82,20 @@ def periods(seen: Sightings, claims: Claims, *, recycled: int, expiry: int) -> P
     least = min(recycled, expiry)
     if not len(seen.at):
         return Periods(*np.zeros((4, 0), np.int64))
-    phones, phone = np.unique(seen.phone, return_inverse=True)
-    order = np.lexsort((seen.at, phone))
-    seen, phone = seen.where(order), phone[order]
-
     # A stretch is a run of sightings without a long gap; cuts are made between stretches only.
-    waited = np.diff(seen.at, prepend=seen.at[0])
-    begins = np.diff(phone, prepend=-1) != 0
+    seen = seen.where(_in_order(seen.phone, seen.at))
+    begins, waited = _gaps(seen)
+    gap = ~begins & (waited > least)
+    if not gap.any():
+        return Periods(*np.zeros((4, 0), np.int64))
+    owner = np.cumsum(begins) - 1
+    kept = (np.bincount(owner[gap], minlength=owner[-1] + 1) > 0)[owner]
+    seen = seen.where(kept)
+    begins, waited = _gaps(seen)
+    phone = np.cumsum(begins) - 1
     stretch = np.cumsum(begins | (waited > least)) - 1
     head = np.flatnonzero(np.diff(stretch, prepend=-1))
-    bridged = _between(*_reach(phone, seen.other, stretch), len(head))
+    bridged = _between(*_reach(seen.other, stretch, phone), len(head))
     parted = _between(*_changes(phone, seen, stretch, claims), len(head))
     cut = (
         ~begins[head] & ~bridged & (((waited[head] > recycled) & parted) | (waited[head] > expiry))
@@ -101,7 +105,21 @@ def periods(seen: Sightings, claims: Claims, *, recycled: int, expiry: int) -> P
     run = np.cumsum(np.diff(owner, prepend=-1) != 0) - 1
     turn = np.arange(len(where)) - np.searchsorted(run, run) + 1
     starts = head[where]
-    return Periods(phones[owner].astype(np.int64), seen.at[starts], seen.at[starts - 1], turn)
+    return Periods(seen.phone[starts].astype(np.int64), seen.at[starts], seen.at[starts - 1], turn)
+
+
+def _in_order(major: NDArray[np.integer], minor: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the order by two keys of 0 or more, by one sort where both fit into one number."""
+    low, span = minor.min(), int(minor.max() - minor.min()) + 1
+    if (int(major.max()) + 1) * span < 2**63:
+        return np.argsort(major.astype(np.int64) * span + (minor - low))
+    return np.lexsort((minor, major))
+
+
+def _gaps(seen: Sightings) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return which sightings are a phone's first, and how long after the one before they are."""
+    begins = np.diff(seen.phone.astype(np.int64), prepend=-1) != 0
+    return begins, np.diff(seen.at, prepend=seen.at[0])
 
 
 def _between(before: NDArray[np.int64], after: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
@@ -112,11 +130,12 @@ def _between(before: NDArray[np.int64], after: NDArray[np.int64], count: int) ->
 
 
 def _reach(
-    phone: NDArray[np.int64], other: NDArray[np.int64], stretch: NDArray[np.int64]
+    other: NDArray[np.int64], stretch: NDArray[np.int64], phone: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the first and the last stretch in which each one was seen with each phone."""
-    order = np.lexsort((stretch, other, phone))
-    phone, other, stretch = phone[order], other[order], stretch[order]
+    # Stretches are numbered phone by phone, so they sort phones, too.
+    order = _in_order(other, stretch)
+    other, stretch, phone = other[order], stretch[order], phone[order]
     new = (np.diff(phone, prepend=-1) != 0) | (np.diff(other, prepend=-1) != 0)
     starts = np.flatnonzero(new)
     return stretch[starts], stretch[np.append(starts[1:], len(order)) - 1]
@@ -133,7 +152,7 @@ def _changes(
     row = np.concatenate([rows.owner, sure])
     group = np.concatenate([rows.group + 1, np.zeros(len(sure), np.int64)])
     value = np.concatenate([rows.value, seen.other[sure]])
-    order = np.lexsort((value, stretch[row], group, phone[row]))
+    order = _in_order(group, stretch[row])
     row, group, value = row[order], group[order], value[order]
     changed = (
         (phone[row[1:]] == phone[row[:-1]]) & (group[1:] == group[:-1]) & (value[1:] != value[:-1])

@@ -107,9 +107,9 @@ class _Pairs(NamedTuple):
         return self.where(~nodes[self.a] & ~nodes[self.b])
 
     @property
-    def credible(self) -> NDArray[np.int64]:
-        """Return the order that puts the evidence seen over the longest time first."""
-        return np.lexsort((self.b, self.a, self.first, self.first - self.last))
+    def merit(self) -> tuple[NDArray[np.int64], ...]:
+        """The evidence seen over the longest time comes first, then the oldest."""
+        return self.first - self.last, self.first, self.a, self.b
 
 
 class _Refusal(NamedTuple):
@@ -209,7 +209,7 @@ def resolve(
 
     tight = _of_kind(seen, STRONG)
     tight = tight.where(nodes.is_account(tight.a) & nodes.is_account(tight.b))
-    tied = join(nodes.size, tight.a, tight.b, nodes.claims)
+    tied = join(nodes.size, tight.a, tight.b, nodes.claims, tight.merit)
     refused.append(_Refusal(tight.where(~tied.kept), STRONG, "conflict"))
 
     later, seen = _in_periods(nodes, seen, tied.labels, rules)
@@ -252,20 +252,21 @@ def _joined(
     refused.append(_Refusal(strong.touching(shared), STRONG, "shared"))
     strong = strong.sparing(shared)
     loose = strong.where(~(nodes.is_account(strong.a) & nodes.is_account(strong.b)))
-    joined = join(_count(labels), labels[loose.a], labels[loose.b], claims)
+    joined = join(_count(labels), labels[loose.a], labels[loose.b], claims, loose.merit)
     refused.append(_Refusal(loose.where(~joined.kept), STRONG, "conflict"))
     labels = joined.labels[labels]
 
     claims = nodes.claims.of(labels)
     node, other = _beside(medium, nodes)
-    own = np.unique(node)
+    met = np.zeros(nodes.size, bool)
+    met[node] = True
+    own = np.flatnonzero(met)
     torn = _torn(nodes, (np.append(node, own), np.append(other, own)), labels, claims) | shared
     refused.append(_Refusal(medium.touching(torn), MEDIUM, "shared"))
     medium = medium.sparing(torn)
     groups = medium.of(labels)
     groups = groups.where(groups.last - groups.first >= rules.milliseconds.independent)
-    groups = groups.where(groups.credible)
-    joined = join(_count(labels), groups.a, groups.b, claims)
+    joined = join(_count(labels), groups.a, groups.b, claims, groups.merit)
     clashed = _between(medium, labels, groups.where(~joined.kept))
     refused.append(_Refusal(medium.where(clashed), MEDIUM, "conflict"))
     person = joined.labels[labels]
@@ -410,11 +411,10 @@ def _paired(a: Codes, b: Codes, first: NDArray[np.int64], last: NDArray[np.int64
 
 
 def _of_kind(seen: Links, kind: int) -> _Pairs:
-    """Return the pairs that one kind of evidence speaks of, the most credible first."""
+    """Return the pairs that one kind of evidence speaks of."""
     chosen = seen.kind == kind
     at = seen.at[chosen]
-    pairs = _paired(seen.a[chosen], seen.b[chosen], at, at)
-    return pairs
+    return _paired(seen.a[chosen], seen.b[chosen], at, at)
 
 
 def _beside(pairs: _Pairs, nodes: _Nodes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

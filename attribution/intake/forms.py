@@ -234,10 +234,13 @@ def words_guess(table: str, column: Column, leaf: Leaf, score: float, why: str) 
     if leaf.look.nothing:
         spec["null_if"] = list(leaf.look.nothing)
     share = 1 - sum(n for _, n in unknown) / sum(n for _, n in counted)
+    value: Any = leaf.path if set(spec) == {"from"} else spec
+    if column.required and "unknown" in column.values and leaf.values.null_count:
+        value = [spec, {"value": "unknown"}]
     return Guess(
         column.name,
         leaf.path,
-        leaf.path if set(spec) == {"from"} else spec,
+        value,
         min(score, 0.98) * (0.6 + 0.4 * share),
         f"{why}; {len(known)} of {len(counted)} words known",
         todo=f"not in the map: {_shown(unknown)}" if unknown else "",

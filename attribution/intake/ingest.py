@@ -87,12 +87,20 @@ class FileReport:
 
 @dataclass(frozen=True)
 class SourceReport:
-    """What became of one source: its files, and what its mapping takes for granted."""
+    """What became of one source: its files, and what its mapping takes for granted.
+
+    Attributes
+    ----------
+    assumed
+        (field, why) of facts the mapping has from general knowledge.
+    problem, remedy
+        Why the source as a whole could not be read, or None.
+    """
 
     source: str
     mapping: str
     files: tuple[FileReport, ...] = ()
-    assumed: tuple[str, ...] = ()
+    assumed: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
     remedy: str | None = None
 
@@ -207,10 +215,13 @@ class _Reader:
         return _digest(self.source.name, feed.name, feed.digest)
 
     def revision(self, feed: Feed) -> str:
-        """Return a digest of everything the batch is read with."""
+        """Return a digest of what decides how the batch is read.
+
+        A further key reads nothing anew: older hashes stay, and are linked to those it makes.
+        """
         values = [text for pair in self.source.values for text in pair]
-        keys = [key.id for key in self.keys.of(feed).keys]
-        return _digest(self.mapping.digest, self.workspace.timezone, *keys, "", *values)
+        keyed = "keyed" if self.keys.of(feed).keys else "plain"
+        return _digest(self.mapping.digest, self.workspace.timezone, keyed, *values)
 
     def emissions(self, feed: Feed, batch: str) -> Iterator[Emission]:
         """Yield what the mapping makes of a feed, batch by batch, in order."""
@@ -255,7 +266,7 @@ def _each_file(reader: _Reader, read: Callable[[Feed], FileReport]) -> SourceRep
     report = SourceReport(
         reader.source.name,
         reader.source.mapping,
-        assumed=tuple(f"{table}.{column}: {why}" for table, column, why in reader.mapping.assumed),
+        assumed=tuple((f"{table}.{column}", why) for table, column, why in reader.mapping.assumed),
     )
     files: list[FileReport] = []
     found = feeds(reader.workspace, reader.source, reader.mapping)

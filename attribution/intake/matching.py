@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from attribution.intake.looks import Leaf
-    from attribution.intake.persons import Fields
+    from attribution.intake.fields import Fields
 
 __all__ = ["Filled", "Match", "tables_of"]
 

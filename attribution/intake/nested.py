@@ -100,10 +100,11 @@ def _struct(array: pa.StructArray) -> pa.Array:
 
 
 def _list(array: pa.Array) -> pa.Array:
-    array = array.cast(pa.list_(array.type.value_type))
+    if not isinstance(array.type, pa.ListType | pa.LargeListType):
+        array = array.cast(pa.list_(array.type.value_type))
     first, last = array.offsets[0].as_py(), array.offsets[-1].as_py()
     values = text_leaves(array.values.slice(first, last - first))
-    offsets = pc.subtract(array.offsets, pa.scalar(first, pa.int32()))
+    offsets = pc.subtract(array.offsets, pa.scalar(first, array.offsets.type)).cast(pa.int32())
     return pa.ListArray.from_arrays(offsets, values, mask=array.is_null())
 
 

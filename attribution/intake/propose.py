@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import tomllib
 from contextlib import closing
+from dataclasses import replace
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.errors import DataError
+from attribution.intake.blocks import DERIVED_IDS
 from attribution.intake.forms import (
     CLOSE,
     SAME,
@@ -31,7 +34,7 @@ from attribution.intake.forms import (
 )
 from attribution.intake.looks import Leaf, leaves, look_at
 from attribution.intake.matching import Filled, Match, tables_of
-from attribution.intake.persons import Fields
+from attribution.intake.fields import Fields
 from attribution.intake.proposal import Aside, Guess, Proposal, ProposedBlock
 from attribution.intake.vocabulary import alike, folded, words
 from attribution.store.tables import TABLES
@@ -104,6 +107,12 @@ def propose_rows(table: pa.Table, name: str, records: str = "") -> Proposal:
     platform, said = _platform(found, name, known)
     filled, notes = tables_of(fields, name)
     blocks = [block for each in filled for block in _blocks(fields, each, platform)]
+    notes += [
+        f"No {block.table}: nothing says its {', '.join(lacking)}."
+        for block in blocks
+        if (lacking := _still_lacking(block))
+    ]
+    blocks = [block for block in blocks if not _still_lacking(block)]
     notes += _one_amount(filled)
     if not blocks:
         notes.append("No table fits: its names are unknown. Write the mapping by hand.")
@@ -217,6 +226,13 @@ def _is_time(leaf: Leaf) -> bool:
     )
 
 
+def _still_lacking(block: ProposedBlock) -> list[str]:
+    """Return the columns no row can do without, and no line of the block gives."""
+    have = {"platform", *DERIVED_IDS, *(guess.column for guess in block.guesses)}
+    required = [column.name for column in TABLES[block.table].columns if column.required]
+    return [name for name in required if name not in have]
+
+
 def _one_amount(filled: Sequence[Filled]) -> list[str]:
     """Say where orders and lines are read from one amount, as long as each order has one row."""
     paid = {
@@ -259,6 +275,9 @@ def _lacking(fields: Fields, table: str, guesses: Sequence[Guess], platform: str
         other = next(name for name in names if name in have)
         why = f"no id of the line: {other} tells the lines of an order apart"
         return [_instead("line_id", have[other], why)]
+    if table == "products" and "product_id" not in have:
+        why = "no id of the product: the merchant's own"
+        return [_instead("product_id", have["merchant_sku"], why)]
     if table == "refunds" and "status" not in have:
         todo = "did all these refunds succeed?"
         return [_constant("status", "success", "no field says the status", todo)]
@@ -294,7 +313,10 @@ def _lacking_in_touchpoints(fields: Fields, have: dict[str, Guess], platform: st
             leaf = next(x for x in fields.leaves if x.path == have["utm_medium"].source)
             column = TABLES["touchpoints"].column("content_form")
             read = words_guess("touchpoints", column, leaf, 0.7, "utm_medium says the form")
-            said = read if read is not None and read.confidence >= CLOSE else said
+            if read is not None and read.confidence >= CLOSE:
+                spec = read.value[0] if isinstance(read.value, list) else read.value
+                spec = {"from": spec} if isinstance(spec, str) else spec
+                said = replace(read, value=[spec, {"value": form}])
         found.append(said)
     return found
 
@@ -430,6 +452,7 @@ def _known(found: Sequence[Leaf]) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(close, key=lambda each: (-each[1], each[0])))
 
 
+@cache
 def _packaged() -> dict[str, dict[str, Any]]:
     folder = files("attribution.intake") / "mappings"
     return {
@@ -465,7 +488,7 @@ def _lists_only(path: str) -> str:
 
 def _paths(guess: Guess) -> set[str]:
     more = guess.value if isinstance(guess.value, list) else []
-    return {guess.source, *(way["from"] for way in more)}
+    return {guess.source, *(way.get("from", "") for way in more)}
 
 
 def _holds(values: pa.Array, sign: str) -> bool:
@@ -474,12 +497,17 @@ def _holds(values: pa.Array, sign: str) -> bool:
 
 def _refuse_values_as_names(names: Sequence[str], source: str) -> None:
     """Refuse a file whose first line is a row: its cells would be shown as names."""
-    looks = [look_at(pa.array([name], pa.string())) for name in names]
     kinds = ("phone", "masked", "clock", "date", "long_id", "cents", "email", "masked_name")
-    values = [look for look in looks if any(getattr(look, kind) for kind in kinds)]
-    if values:
+
+    def is_value(*some: str) -> bool:
+        look = look_at(pa.array(some, pa.string()))
+        return any(getattr(look, kind) for kind in kinds)
+
+    if is_value(*names):
+        first = next(name for name in names if is_value(name))
+        shape = look_at(pa.array([first], pa.string())).shapes[0]
         raise DataError(
-            f"a first line that holds values (such as {values[0].shapes[0]})",
+            f"a first line that holds values (such as {shape})",
             "the names of the columns in the first line",
             "Add a header, or remove the lines above it.",
             source=source,

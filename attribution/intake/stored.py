@@ -1,29 +1,43 @@
-"""Journeys from a workspace's store, at a level of the channel tree."""
+"""What a report reads: the workspace it runs in, or files, and journeys from a store."""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from dataclasses import replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from attribution.errors import ConfigError, quoted
+from attribution.errors import ConfigError, DataError, quoted
 from attribution.intake.create import create_workspace
 from attribution.intake.ingest import ingest
 from attribution.journeys import Journeys
+from attribution.names import DEFAULT_TIMEZONE
 from attribution.store.channels import Level
 from attribution.store.store import open_store
 from attribution.workspace import FILE, Workspace, read_workspace
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
-__all__ = ["find_workspace", "read_store", "sample_workspace"]
+    from attribution.store.store import Store
 
-VALUES = ("gross_fen", "net_fen", "net_expected_fen")
+__all__ = [
+    "Origin",
+    "find_workspace",
+    "given_files",
+    "origin_of_files",
+    "origin_of_store",
+    "read_store",
+    "workspace_or_sample",
+]
+
+Money = Literal["gross_fen", "net_fen", "net_expected_fen"]
+FEN = 100  # fen in a yuan
 
 # Ids mean something within a platform only.
 _TOUCHPOINTS = """
@@ -43,12 +57,74 @@ ORDER BY "at", order_id
 """
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a report's rows come from, and what follows from that for its words.
+
+    Attributes
+    ----------
+    inputs
+        Files, named as the user named them; or the batches of a store: source, file, sha256.
+    title
+        The brand; empty for files.
+    language
+        "zh" or "en".
+    timezone
+        Of calendar days, and of times written without a zone.
+    minor
+        How many of the unit amounts come in make one of the currency: 100 for fen, 1 for files.
+    """
+
+    inputs: tuple[str | dict[str, str], ...]
+    title: str
+    language: str
+    timezone: str
+    minor: int
+
+
+def origin_of_files(
+    files: Sequence[str], language: str = "", timezone: str = DEFAULT_TIMEZONE
+) -> Origin:
+    """Return the origin of rows from files: reported in English, if no language is given."""
+    return Origin(tuple(files), "", language or "en", timezone, 1)
+
+
+def origin_of_store(workspace: Workspace, language: str = "") -> Origin:
+    """Return the origin of rows from a store: in the workspace's language, if none is given.
+
+    Raises
+    ------
+    DataError
+        If the store cannot be read.
+    """
+    inputs = tuple(
+        {"source": each.source, "file": each.file, "sha256": each.digest}
+        for each in open_store(workspace).batches()
+    )
+    return Origin(
+        inputs, workspace.brand, language or workspace.language, workspace.timezone, FEN
+    )
+
+
+def given_files(files: str, orders: str) -> list[str]:
+    """Return the files a report is to read: [paths], [touchpoints, orders], or none.
+
+    Raises
+    ------
+    ConfigError
+        If there are orders but no touchpoints.
+    """
+    if orders and not files:
+        raise ConfigError("orders is given without input. Name the file of touchpoints as input.")
+    return [file for file in (files, orders) if file]
+
+
 def read_store(
     workspace: Workspace | str | os.PathLike[str] = ".",
     *,
     level: Level = "streamer",
     language: Literal["", "zh", "en"] = "",
-    value: str = "gross_fen",
+    value: Money = "gross_fen",
     lookback: str | pd.Timedelta = "30D",
     expiry: str | pd.Timedelta | None = None,
     columns: Sequence[str] = (),
@@ -91,21 +167,27 @@ def read_store(
     for name, given, allowed in (
         ("level", level, get_args(Level)),
         ("language", language or workspace.language, ("zh", "en")),
-        ("value", value, VALUES),
+        ("value", value, get_args(Money)),
     ):
         if given not in allowed:
             raise ConfigError(f"{name}={quoted(given)}: write one of {', '.join(allowed)}.")
-    store = open_store(workspace)
+    store = _filled(workspace)
     if language:
         store = replace(store, language=language)
+    # One connection: both tables show the same state of the store, and people are read once.
+    with closing(store.connect()) as connection:
+        touchpoints = connection.sql(
+            _TOUCHPOINTS.format(channel=f"channel_{level}")
+        ).to_arrow_table()
+        orders = connection.sql(_ORDERS).to_arrow_table()
     return Journeys.from_touchpoints(
-        store.query(_TOUCHPOINTS.format(channel=f"channel_{level}")),
-        store.query(_ORDERS),
+        touchpoints,
+        orders,
         lookback=lookback,
         expiry=expiry,
         columns=columns,
         value=value,
-        values=[name for name in VALUES if name != value],
+        values=[name for name in get_args(Money) if name != value],
         segments=segments,
         same_visit=same_visit,
         reuse=reuse,
@@ -119,8 +201,43 @@ def find_workspace(start: str | os.PathLike[str] = ".") -> Path | None:
     return next((each for each in (here, *here.parents) if (each / FILE).is_file()), None)
 
 
-def sample_workspace() -> Path:
-    """Make the sample brand's workspace in a temporary folder, ingested; return the folder."""
-    folder = create_workspace(tempfile.mkdtemp(prefix="attribution-sample-"))
-    ingest(read_workspace(folder), environ={})
-    return folder
+@contextmanager
+def workspace_or_sample(start: str | os.PathLike[str] = ".") -> Iterator[Workspace]:
+    """Give the workspace around a folder, or the sample brand's where there is none.
+
+    The sample's is made and ingested in a temporary folder, which goes when the block ends; it
+    speaks English, as reports on no workspace do.
+
+    Raises
+    ------
+    ConfigError
+        If the workspace's configuration cannot stand.
+    DataError
+        If nothing has been ingested into the workspace.
+    """
+    found = find_workspace(start)
+    if found is not None:
+        workspace = read_workspace(found)
+        _filled(workspace)
+        yield workspace
+        return
+    folder = Path(tempfile.mkdtemp(prefix="attribution-sample-"))
+    try:
+        workspace = read_workspace(create_workspace(folder))
+        ingest(workspace, environ={})
+        yield replace(workspace, language="en")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _filled(workspace: Workspace) -> Store:
+    """Return a workspace's store, which must hold something."""
+    store = open_store(workspace)
+    if not store.batches():
+        raise DataError(
+            "nothing ingested yet",
+            "rows in the store",
+            "Run `attribution ingest`, then this again.",
+            source=FILE,
+        )
+    return store

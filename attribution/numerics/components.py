@@ -99,20 +99,29 @@ def clashing(count: int, claims: Claims) -> NDArray[np.bool_]:
     return out
 
 
-def join(count: int, a: NDArray[np.integer], b: NDArray[np.integer], claims: Claims) -> Joined:
+def join(
+    count: int,
+    a: NDArray[np.integer],
+    b: NDArray[np.integer],
+    claims: Claims,
+    merit: tuple[NDArray[np.integer], ...],
+) -> Joined:
     """Join nodes along edges, as far as claims allow.
 
-    Where all edges of a component can stand, they do. Otherwise its edges are taken in the order
-    given, and one that would bring two values of a group together is left out.
+    Where all edges of a component can stand, they do. Otherwise its edges are taken one by one,
+    and one that would bring two values of a group together is left out.
 
     Parameters
     ----------
     count
         Number of nodes.
     a, b
-        (m,) ends of the edges, the most credible edge first.
+        (m,) ends of the edges.
     claims
         What nodes hold; owners are nodes. A node alone may not clash.
+    merit
+        Arrays of (m,), the most important first: the edge with the smallest numbers is taken
+        first. No two edges should be equal in all of them.
     """
     labels = components(count, a, b)
     clash = clashing(int(labels.max(initial=-1)) + 1, claims.of(labels))
@@ -120,6 +129,7 @@ def join(count: int, a: NDArray[np.integer], b: NDArray[np.integer], claims: Cla
         return Joined(labels, np.ones(len(a), bool))
     doubtful = clash[labels]
     edges = np.flatnonzero(doubtful[a])
+    edges = edges[np.lexsort([each[edges] for each in reversed(merit)])]
     nodes = np.flatnonzero(doubtful)
     place = np.full(count, -1, np.int64)
     place[nodes] = np.arange(len(nodes))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["credit_by_model", "exact_and_distances"]
 
 _AGREE = 0.15  # models this close, relative to the headline, say the same
+_STATED = 0.25  # share of touchpoints that only orders state, above which it sets models apart
 
 
 def credit_by_model(report: Report) -> Fragment:
@@ -31,7 +32,7 @@ def credit_by_model(report: Report) -> Fragment:
     first, last = report.named(FirstTouch), report.named(LastTouch)
     shown, unit = report.shown(), report.unit
     rest = report.channels.drop(index=shown)
-    lost = float(report.unattributed[report.measure == VALUE])
+    lost = max(report.unattributed_by_model.values())
     figures = {name: _line(report.channels.T[name]) for name in shown}
     if len(rest):
         figures[words("other_channels", count=len(rest))] = _line(rest.sum())
@@ -56,26 +57,12 @@ def credit_by_model(report: Report) -> Fragment:
                     report, max(line.values()) - min(line.values()), line[report.headline]
                 ),
                 _rank_cell(spread.T[name]) if known else "",
-                _why(report, line) if known else "",
+                _why(report, name, line) if known else "",
             ]
         )
         rows.append("" if known else "rest")
-    if lost:
-        missing = (
-            "why_unattributed" if report.journeys.ages is not None else ("why_unattributed_paths")
-        )
-        body.append(
-            [
-                words("unattributed"),
-                charts.single_mark(scale, lost, words.written(lost, unit))
-                if lost <= scale.high
-                else "",
-                words.written(lost, unit),
-                words.percent(0.0),
-                "",
-                words(missing),
-            ]
-        )
+    if any(report.unattributed_by_model.values()):
+        body.append(_unattributed_row(report, scale, first, last))
         rows.append("rest")
     plot = table(
         [
@@ -103,6 +90,31 @@ def credit_by_model(report: Report) -> Fragment:
             caveat,
         ),
     )
+
+
+def _unattributed_row(
+    report: Report, scale: charts.Scale, first: str | None, last: str | None
+) -> list[Markup | str]:
+    """Return the row of orders without a touchpoint; models may differ on what is one."""
+    words, unit, line = report.words, report.unit, report.unattributed_by_model
+    low, high = min(line.values()), max(line.values())
+    name, base = words("unattributed"), line[report.headline]
+    if not report.only_stated:
+        timed = report.journeys.ages is not None
+        why = words("why_unattributed" if timed else "why_unattributed_paths")
+        mark = charts.single_mark(scale, high, words.written(high, unit))
+        return [name, mark if high <= scale.high else "", words.written(high, unit),
+                words.percent(0.0), "", why]
+    spoken = _spoken(report, name, line)
+    mark = charts.range_marks(scale, line, first, last, report.headline, spoken)
+    return [
+        name,
+        mark if high <= scale.high else "",
+        "–".join(words.written(end, unit) for end in (low, high)),
+        _spread_cell(report, high - low, base),
+        "",
+        words("why_unattributed_stated"),
+    ]
 
 
 def _line(figures: pd.Series[float]) -> dict[str, float]:
@@ -164,11 +176,14 @@ def _rank_cell(line: pd.Series) -> Markup | str:
     return Markup("<b>{}</b>").format(text) if worst - best >= DEPENDS_RANKS else text
 
 
-def _why(report: Report, line: dict[str, float]) -> str:
+def _why(report: Report, name: str, line: dict[str, float]) -> str:
     """Say what sets the models apart: the ends of the path, or the graph against the rules."""
     words = report.words
     first, last = report.named(FirstTouch), report.named(LastTouch)
     graph = report.named(Markov)
+    low, high = min(line.values()), max(line.values())
+    if report.stated_share[name] >= _STATED and high - low > _AGREE * abs(line[report.headline]):
+        return words("why_stated")
     if first and last:
         opened, ended = line[first], line[last]
         for more, less, much, some in (
@@ -185,8 +200,7 @@ def _why(report: Report, line: dict[str, float]) -> str:
             return words("why_graph")
         if line[graph] > 1.1 * max(rules, default=0.0):
             return words("why_graph_more")
-    apart = max(line.values()) - min(line.values())
-    near = abs(line[report.headline]) > 0 and apart <= _AGREE * abs(line[report.headline])
+    near = abs(line[report.headline]) > 0 and high - low <= _AGREE * abs(line[report.headline])
     return words("why_agree") if near else ""
 
 
@@ -221,7 +235,12 @@ def _exact(report: Report) -> Markup:
         '<p class="after"><span class="swatch-above">{}</span> <span '
         'class="swatch-below">{}</span> {}</p>'
     ).format(
-        words("above"), words("below"), words("exact_legend", model=words.model(report.headline))
+        words("above"),
+        words("below"),
+        words(
+            "exact_legend_fen" if report.money else "exact_legend",
+            model=words.model(report.headline),
+        ),
     )
     return section(
         f"{words('exact_kicker')} · {unit.label}",

@@ -101,14 +101,14 @@ def _removal(report: Report) -> Markup:
 
 def shape_of_journeys(report: Report) -> Fragment:
     """Return path length, time lag where times exist, and the top paths."""
-    words = report.words
-    buyers = report.journeys.take((report.journeys.conversions > 0) & (report.journeys.lengths > 0))
+    words, journeys = report.words, report.journeys.observed
+    buyers = journeys.take((journeys.conversions > 0) & (journeys.lengths > 0))
     if not len(buyers):
         return page(words.language, nothing(report, "length_kicker"))
     parts = [_lengths(report, buyers)]
     if buyers.ages is not None:
         parts.append(_lags(report, buyers))
-    parts.append(_paths(report))
+    parts.append(_paths(report, journeys))
     return page(words.language, row("wide-right" if len(parts) > 2 else "even", *parts))
 
 
@@ -124,7 +124,7 @@ def _lengths(report: Report, buyers: Journeys) -> Markup:
         title,
         figure(
             charts.bars(list(share), [words.percent(s).rstrip("%") for s in share], names, title),
-            words("length_note", share=words.percent(share[0])),
+            _noted(report, words("length_note", share=words.percent(share[0]))),
         ),
     )
 
@@ -153,14 +153,16 @@ def _lags(report: Report, buyers: Journeys) -> Markup:
         title,
         figure(
             charts.bars(within, [words.percent(s).rstrip("%") for s in within], names, title),
-            words("lag_note", window=report.span(168), share=words.percent(week)),
+            _noted(
+                report, words("lag_note", window=report.span(168), share=words.percent(week))
+            ),
         ),
     )
 
 
-def _paths(report: Report) -> Markup:
+def _paths(report: Report, journeys: Journeys) -> Markup:
     words = report.words
-    merged = report.journeys.without_repeats()
+    merged = journeys.without_repeats()
     known = merged.take(merged.lengths > 0)
     first, inverse = sequences.group(known.offsets, known.codes)
     orders = known.amounts()[:, 0]
@@ -175,7 +177,7 @@ def _paths(report: Report) -> Markup:
     total = sums.sum(axis=0)
     unit = words.money_unit(float(sums[:, 1].max(initial=0.0)))
     money = report.measure == VALUE
-    nulls = bool(report.journeys.weighted_nulls().any())
+    nulls = bool(journeys.weighted_nulls().any())
     head = [words("paths_path"), words("paths_orders")]
     head += [unit.label] if money else []
     head += [words("paths_rate")] if nulls else []
@@ -208,9 +210,17 @@ def _paths(report: Report) -> Markup:
         ),
         figure(
             table(head, body, kinds=["path", *("" for _ in head[1:])], rows=kinds),
-            words("paths_note") if nulls else "",
+            _noted(report, words("paths_note") if nulls else ""),
         ),
     )
+
+
+def _noted(report: Report, note: str) -> str:
+    """Return a caption, saying where what orders state of themselves is not counted."""
+    if report.journeys.evidence is None:
+        return note
+    words = report.words
+    return words("sentence_gap").join(part for part in (words("observed_only"), note) if part)
 
 
 def _chips(journeys: Journeys, which: int) -> Markup:

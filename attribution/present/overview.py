@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pandas as pd
 from markupsafe import Markup
 
@@ -11,7 +14,21 @@ from attribution.names import VALUE, __version__
 from attribution.present.markup import Fragment, joined, page, section, style
 from attribution.present.report import DEPENDS, DEPENDS_RANKS, HOLDS, Report
 
-__all__ = ["closing", "opening", "what_was_read"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from attribution.present.words import Words
+
+__all__ = ["closing", "opening", "source_text", "what_was_read"]
+
+
+def source_text(words: Words, inputs: Sequence[str | Mapping[str, str]]) -> str:
+    """Return what a report calls its input: its files, or how many a store was made from."""
+    batches = [each for each in inputs if not isinstance(each, str)]
+    if batches:
+        sources = len({each["source"] for each in batches})
+        return words("read_store", files=words.count(len(batches)), sources=words.count(sources))
+    return ", ".join(Path(each).name for each in inputs if isinstance(each, str))
 
 
 def opening(report: Report) -> Fragment:
@@ -29,6 +46,10 @@ def opening(report: Report) -> Fragment:
             unattributed=report.amount(lost_orders, lost_money),
             lost=words("orders", count=words.count(lost_orders)),
         )
+        if report.only_stated:
+            detail += words("sentence_gap") + words(
+                "subtitle_stated", count=words.count(report.only_stated)
+            )
     kicker = " · ".join(part for part in (report.title, words("page_title")) if part)
     return page(
         words.language,
@@ -80,6 +101,13 @@ def what_was_read(report: Report) -> Fragment:
             words("read_nulls_text", count=words.count(float(journeys.weighted_nulls().sum()))),
         ),
     ]
+    if report.only_stated:
+        stated = words("read_stated_text", count=words.count(report.only_stated))
+        facts.append((words("read_stated"), stated))
+    if report.level:
+        credited = words("read_credited_text", level=words(f"level_{report.level}"))
+        facts.append((words("read_credited"), credited))
+        facts.append((words("read_money"), words(f"read_{report.money}")))
     if journeys.closed_at is not None and len(journeys):
         facts.append((words("read_period"), _period(report)))
         window = report.span(pd.Timedelta(report.lookback) / pd.Timedelta(hours=1))
@@ -166,7 +194,9 @@ def closing(report: Report) -> Fragment:
     text = " · ".join(
         [
             words("footer_made", version=__version__),
-            words("footer", headline=words.model(report.headline)),
+            words(
+                "footer_fen" if report.money else "footer", headline=words.model(report.headline)
+            ),
         ]
     )
     return page(words.language, Markup("<footer>{}</footer>").format(text))

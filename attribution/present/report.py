@@ -54,6 +54,9 @@ class Report:
         The brand, or whatever the report is about.
     tz
         Time zone of calendar days.
+    level, money
+        Of a store: the level of the channel tree that is credited, and the money column; empty
+        for files.
     """
 
     journeys: Journeys
@@ -65,6 +68,8 @@ class Report:
     lookback: str = ""
     title: str = ""
     tz: str = DEFAULT_TIMEZONE
+    level: str = ""
+    money: str = ""
 
     @cached_property
     def measure(self) -> str:
@@ -97,10 +102,37 @@ class Report:
 
     @cached_property
     def unattributed(self) -> tuple[float, float]:
-        """Orders and money without a known touchpoint."""
+        """Orders and money without a known touchpoint: unattributed in every model."""
         empty = self.journeys.lengths == 0
         amounts = self.journeys.amounts()[empty].sum(axis=0)
         return float(amounts[0]), float(amounts[1])
+
+    @cached_property
+    def unattributed_by_model(self) -> dict[str, float]:
+        """What each model leaves unattributed, in the measure shown."""
+        lost = self.wide.reindex([UNATTRIBUTED]).fillna(0.0)
+        return {str(model): float(figure) for model, figure in lost.iloc[0].items()}
+
+    @cached_property
+    def only_stated(self) -> float:
+        """Orders whose only touchpoint is what they say of their own source."""
+        journeys = self.journeys
+        if journeys.evidence is None:
+            return 0.0
+        stated = (journeys.lengths > 0) & (journeys.observed.lengths == 0)
+        return float(journeys.amounts()[stated, 0].sum())
+
+    @cached_property
+    def stated_share(self) -> dict[str, float]:
+        """For each channel, the share of its touchpoints before orders that orders state."""
+        buyers = self.journeys.take(self.journeys.conversions > 0)
+        size = len(buyers.channels)
+        every = np.bincount(buyers.codes, minlength=size)
+        if buyers.evidence is None:
+            return dict.fromkeys(buyers.channels, 0.0)
+        stated = np.bincount(buyers.codes[buyers.evidence], minlength=size)
+        shares = stated / np.maximum(every, 1)
+        return dict(zip(buyers.channels, shares.tolist(), strict=True))
 
     @property
     def credited(self) -> bool:
@@ -110,7 +142,9 @@ class Report:
     @cached_property
     def measure_word(self) -> str:
         """The measure in words."""
-        return self.words("measure_value" if self.measure == VALUE else "measure_conversions")
+        if self.measure == VALUE:
+            return self.words(f"measure_{self.money or VALUE}")
+        return self.words("measure_conversions")
 
     def named(self, kind: type) -> str | None:
         """Return the name under which a model of this class was compared."""

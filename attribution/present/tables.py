@@ -29,19 +29,22 @@ def save_tables(comparison: Comparison, folder: Path) -> None:
     CSV is UTF-8 with BOM, so that spreadsheets read Chinese; text that a spreadsheet would run as
     a formula gets a leading apostrophe there. Parquet holds names as they are.
     """
-    _save(comparison.frame(), folder, "credit")
+    frames = {"credit": comparison.frame()}
     effects = [
         credit.removal_effects.reset_index().assign(model=name)
         for name, credit in comparison.credits.items()
         if credit.removal_effects is not None
     ]
     if effects:
-        _save(pd.concat(effects, ignore_index=True), folder, "removal_effects")
+        frames["removal_effects"] = pd.concat(effects, ignore_index=True)
+    save_frames(frames, folder)
 
 
-def _save(frame: pd.DataFrame, folder: Path, name: str) -> None:
-    frame.to_parquet(folder / f"{name}.parquet", index=False)
-    guarded(frame).to_csv(folder / f"{name}.csv", index=False, encoding="utf-8-sig")
+def save_frames(frames: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write each frame as NAME.parquet and NAME.csv, the latter fit for spreadsheets."""
+    for name, frame in frames.items():
+        frame.to_parquet(folder / f"{name}.parquet", index=False)
+        guarded(frame).to_csv(folder / f"{name}.csv", index=False, encoding="utf-8-sig")
 
 
 def guarded(frame: pd.DataFrame) -> pd.DataFrame:
@@ -56,16 +59,18 @@ def guarded(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def save_facts(
-    journeys: Journeys,
+    report: Report,
     models: Mapping[str, Model],
-    left_out: Sequence[Model],
-    inputs: Sequence[str],
+    inputs: Sequence[str | Mapping[str, str]],
     folder: Path,
 ) -> None:
-    """Write what a manifest must say of a run: inputs, row counts, models, seeds, notes."""
-    facts: dict[str, Any] = {
-        "inputs": list(inputs),
-        "counts": {
+    """Write what a manifest must say of a comparison: inputs, counts, models, seeds, notes."""
+    journeys = report.journeys
+    _write(
+        folder,
+        report,
+        inputs,
+        counts={
             "rows": len(journeys),
             "journeys": journeys.journeys,
             "conversions": journeys.conversions.sum().item(),
@@ -74,9 +79,8 @@ def save_facts(
             "touchpoints": len(journeys.codes),
             "channels": len(journeys.channels),
         },
-        "models": {name: repr(model) for name, model in models.items()},
-        "models_left_out": [label(model) for model in left_out],
-        "seed": {name: model.seed for name, model in models.items() if hasattr(model, "seed")},
-        "notes": [{"kind": n.kind, "count": n.count, "detail": n.detail} for n in journeys.notes],
-    }
-    (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+        models={name: repr(model) for name, model in models.items()},
+        models_left_out=[label(model) for model in report.left_out],
+        seed={name: model.seed for name, model in models.items() if hasattr(model, "seed")},
+        notes=[{"kind": n.kind, "count": n.count, "detail": n.detail} for n in journeys.notes],
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["plain", "text_table"]
 
@@ -19,22 +21,54 @@ def plain(text: str) -> str:
     )
 
 
-def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return rows as aligned text: numbers to the right, the last column not padded."""
+def text_table(
+    header: Sequence[str], rows: Sequence[Sequence[object]], wrap: Mapping[int, int] | None = None
+) -> str:
+    """Return rows as aligned text: numbers to the right, long text on several lines.
+
+    Parameters
+    ----------
+    wrap
+        Columns whose text goes on in a further line beyond so many places.
+    """
+    wrap = wrap or {}
     cells = [list(header), *([plain(_cell(value)) for value in row] for row in rows)]
     right = [
         bool(rows) and all(isinstance(row[i], int) or row[i] is None for row in rows)
         for i in range(len(header))
     ]
-    widths = [max(_width(row[i]) for row in cells) for i in range(len(header))]
     lines = [
-        "  ".join(
-            _pad(cell, width, to_right)
-            for cell, width, to_right in zip(row, widths, right, strict=True)
-        ).rstrip()
+        [_wrapped(cell, wrap[i]) if i in wrap else [cell] for i, cell in enumerate(row)]
         for row in cells
     ]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+    widths = [max(_width(part) for row in lines for part in row[i]) for i in range(len(header))]
+    printed = [
+        "  ".join(
+            _pad(part, width, to_right)
+            for part, width, to_right in zip(parts, widths, right, strict=True)
+        ).rstrip()
+        for row in lines
+        for parts in zip_longest(*row, fillvalue="")
+    ]
+    head = max(len(cell) for cell in lines[0])
+    return "\n".join([*printed[:head], "  ".join("-" * width for width in widths), *printed[head:]])
+
+
+def _wrapped(text: str, most: int) -> list[str]:
+    """Break a text into lines of at most so many places, at blanks where there are any."""
+    lines = [""]
+    for word in re.findall(r"\s*\S+", text):
+        if _width(lines[-1]) + _width(word) <= most:
+            lines[-1] += word
+            continue
+        rest = word.strip()
+        if lines[-1]:
+            lines.append("")
+        for letter in rest:
+            if _width(lines[-1]) + _width(letter) > most:
+                lines.append("")
+            lines[-1] += letter
+    return [line.strip() for line in lines]
 
 
 def _cell(value: object) -> str:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from attribution.identity.resolve import People, Rules
     from attribution.store.parts import Marker
 
+_BATCH = 1_000_000  # links in memory as text at once
+
 __all__ = ["drop_people", "people_folder", "read_people", "resolve_people", "write_people"]
 
 
@@ -46,8 +48,8 @@ def resolve_people(connection: duckdb.DuckDBPyConnection, rules: Rules) -> Peopl
         FROM latest_identifiers GROUP BY id_hash
         """
     ).to_arrow_table()
-    links = connection.sql('SELECT a, b, kind, "at" FROM latest_links').to_arrow_table()
-    return resolve(identifiers, links, rules)
+    links = connection.sql('SELECT a, b, kind, "at" FROM latest_links')
+    return resolve(identifiers, links.to_arrow_reader(_BATCH), rules)
 
 
 def read_people(folder: Path) -> People:
@@ -55,7 +57,10 @@ def read_people(folder: Path) -> People:
     from attribution.identity.resolve import People
 
     return People(
-        **{each.name: parquet.read_table(folder / f"{each.name}.parquet") for each in fields(People)}
+        **{
+            each.name: parquet.read_table(folder / f"{each.name}.parquet")
+            for each in fields(People)
+        }
     )
 
 

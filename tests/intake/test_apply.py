@@ -168,6 +168,11 @@ def test_a_header_in_the_middle_is_no_row(tmp_path):
     assert made.read == 3
 
 
+def test_a_row_with_one_name_in_it_is_no_header(tmp_path):
+    made = run(tmp_path, ORDERS, [ORDER, dict.fromkeys(ORDER) | {"id": "id"}])
+    assert {column for (column,) in refused(made, "column")} == {"status", "created_at", "paid_fen"}
+
+
 def test_a_value_that_is_its_columns_name_is_a_value(tmp_path):
     made = run(tmp_path, ORDERS, [{**ORDER, "id": "id"}])
     assert rows_of(made, "orders", "order_id") == [("id",)]
@@ -219,6 +224,7 @@ def test_the_first_way_that_yields_a_value_counts(tmp_path):
         {"id": "3", "no": "", "real": None, "est": "8", "given": None, "trade": None, "form": None},
         {"id": "4", "no": "7", "real": "x", "est": "8", "given": "", "trade": "", "form": "a"},
         {"id": "5", "no": "7", "real": "1", "est": "x", "given": "FREE", "trade": "9", "form": "a"},
+        {"id": "6", "no": "7", "real": "x", "est": "y", "given": "FREE", "trade": "9", "form": "a"},
     ]
     made = run(tmp_path, text, rows)
     columns = ("line_id", "paid_fen", "line_kind", "content_form")
@@ -229,7 +235,7 @@ def test_the_first_way_that_yields_a_value_counts(tmp_path):
         ("7", 1, "gift", "live"),
     ]
     # What cannot be read in a way that counts is refused, not passed over.
-    assert refused(made) == [(4, "order_lines", "paid_fen")]
+    assert refused(made) == [(4, "order_lines", "paid_fen"), (6, "order_lines", "paid_fen")]
 
 
 def test_a_word_that_no_way_knows_is_refused(tmp_path):
@@ -657,6 +663,7 @@ def test_a_phone_that_is_called_something_else_is_never_kept(tmp_path):
 
 GIFT = (
     OPENID.replace("openid", "payer", 1) + '\nrole = "payer"',
+    UNIONID.replace("unionid", "payer_union", 1) + '\nrole = "payer"',
     OPENID + '\nrole = "recipient"\nwhen = { from = "gift", in = ["1", "true"] }',
     OPENID + '\nwhen = { from = "gift", in = ["", "0"] }',
     UNIONID,
@@ -665,9 +672,9 @@ GIFT = (
 
 
 def test_a_gift_is_the_payers_and_its_recipient_is_somebody_else(tmp_path):
-    row = {**NOBODY, "payer": None, "gift": None, "receiver": "a1"}
+    row = {**NOBODY, "payer": None, "payer_union": None, "gift": None, "receiver": "a1"}
     rows = [
-        {**row, "payer": "giver", "openid": "given", "gift": "1"},
+        {**row, "payer": "giver", "payer_union": "g", "openid": "given", "gift": "1"},
         {**row, "id": "2", "openid": "o2", "unionid": "u2", "gift": "0"},
         {**row, "id": "3", "receiver": "a3"},
     ]
@@ -681,6 +688,7 @@ def test_a_gift_is_the_payers_and_its_recipient_is_somebody_else(tmp_path):
     given, a1 = hashed("wx_openid", "given", "wx1"), hashed("addressee_key", "a1")
     assert links_of(made) == {
         (frozenset((given, a1)), "weak"),
+        (frozenset((giver, hashed("wx_unionid", "g"))), "strong"),
         (frozenset((o2, hashed("wx_unionid", "u2"))), "strong"),
     }
 

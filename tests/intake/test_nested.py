@@ -84,6 +84,8 @@ def test_the_text_of_a_float_is_the_float(value):
         (pa.array([{}, {}]), [None, None]),
         (pa.array([{"n": 1, "f": 0.5}, None]), [{"n": "1", "f": 0.5}, None]),
         (pa.array([[1, 2], None, [], [3]])[1:], [None, [], ["3"]]),
+        (pa.array([[None, None], []]), [[None, None], []]),
+        (pa.array([{"a": [None, None]}]), [{"a": [None, None]}]),
         (pa.array([[1], [2]], pa.large_list(pa.int64())), [["1"], ["2"]]),
         (pa.array([[1, 2]], pa.list_(pa.int8(), 2)), [["1", "2"]]),
         (

@@ -111,7 +111,8 @@ def test_a_gzip_archive(write):
     assert read(write(packed, "t.csv.gz"))[0] == {"订单": ["1"], "b": ["快手"]}
 
 
-CELLS = st.text(st.characters(codec="gb18030", exclude_characters="\0\x1f"), max_size=6)
+# The csv module does not quote a lone \r.
+CELLS = st.text(st.characters(codec="gb18030", exclude_characters="\0\r\x1f"), max_size=6)
 
 
 @st.composite

@@ -103,6 +103,8 @@ def naive_yuan(cell: str) -> int | None:
 @given(columns)
 @example(["1", "2.50", None])
 @example(["12", "1,200", "3.00"])
+@example([str(MOST - 1), str(MOST), str(-MOST), f"{MOST // 100}", f"{MOST // 100 - 1}.99"])
+@example([f"{MOST - 1}.0", f"{MOST}.0", "x"])
 def test_money_is_what_the_naive_reader_says(cells):
     for read, naive in ((yuan, naive_yuan), (fen, naive_fen), (whole, naive_fen)):
         done = read(text(*cells), least=None)
@@ -182,15 +184,23 @@ def test_written_times_are_what_the_calendar_says(drawn, zone):
     assert read.values.to_pylist() == expected
 
 
-def test_clock_times_around_summer_time():
-    new_york = instant(
-        text("2026-03-08 01:59:59", "2026-03-08 02:30:00", "2026-11-01 01:30:00"),
-        zone="America/New_York",
-    )
-    there = [datetime(2026, 3, 8, 6, 59, 59), datetime(2026, 3, 8, 7), datetime(2026, 11, 1, 5, 30)]
-    assert new_york.values.to_pylist() == [
-        (t.replace(tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1) for t in there
-    ]
+@pytest.mark.parametrize(
+    ("zone", "clock", "utc"),
+    [
+        ("America/New_York", "2026-03-08 01:59:59", "2026-03-08T06:59:59"),
+        ("America/New_York", "2026-03-08 02:30:00", "2026-03-08T07:00:00"),  # never
+        ("America/New_York", "2026-03-08 03:30:00", "2026-03-08T07:30:00"),
+        ("America/New_York", "2026-11-01 01:30:00", "2026-11-01T05:30:00"),  # twice
+        ("America/New_York", "2026-11-01 02:30:00", "2026-11-01T07:30:00"),
+        ("Australia/Sydney", "2026-04-05 02:30:00", "2026-04-04T15:30:00"),  # twice
+        ("Australia/Sydney", "2026-04-05 03:30:00", "2026-04-04T17:30:00"),
+        ("Australia/Sydney", "2026-10-04 02:30:00", "2026-10-03T16:00:00"),  # never
+        ("Australia/Sydney", "2026-10-04 09:30:00", "2026-10-03T22:30:00"),
+    ],
+)
+def test_clock_times_around_summer_time(zone, clock, utc):
+    expected = (datetime.fromisoformat(utc + "+00:00") - EPOCH) // timedelta(milliseconds=1)
+    assert instant(text(clock), zone=zone).values.to_pylist() == [expected]
 
 
 @pytest.mark.parametrize(

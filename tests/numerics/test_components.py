@@ -58,11 +58,20 @@ def test_components_are_those_of_the_naive_twin(edges):
 
 @given(pairs, held)
 def test_join_is_what_taking_edges_in_turn_gives(edges, claims):
-    found = join(NODES, *arrays(edges), claim(claims))
+    found = join(NODES, *arrays(edges), claim(claims), (np.arange(len(edges)),))
     # In a component without a clash order does not matter, so one pass over all edges is the twin.
     assert groups(found.labels) == naive(NODES, edges, claims)
     a, b = arrays(edges)
     assert (found.kept == (found.labels[a] == found.labels[b])).all()
+
+
+@given(pairs, held)
+def test_merit_says_which_edge_comes_first(edges, claims):
+    a, b = arrays(edges)
+    turn = np.arange(len(edges))
+    found = join(NODES, a, b, claim(claims), (turn // 3 * 0, -(turn // 2), turn))
+    order = sorted(turn, key=lambda i: (-(i // 2), i))
+    assert groups(found.labels) == naive(NODES, [edges[i] for i in order], claims)
 
 
 @given(held.map(lambda rows: [(o % 3, g, v) for o, g, v in rows]))
@@ -80,7 +89,7 @@ def test_a_long_chain_of_clashes_keeps_the_first_edges():
     count = 200
     edges = [(i, i + 1) for i in range(count - 1)]
     claims = [(0, 0, 0), (count - 1, 0, 1)]
-    found = join(count, *arrays(edges), claim(claims))
+    found = join(count, *arrays(edges), claim(claims), (np.arange(len(edges)),))
     assert groups(found.labels) == {frozenset(range(count - 1)), frozenset({count - 1})}
     assert found.kept.tolist() == [True] * (count - 2) + [False]
 
@@ -88,4 +97,4 @@ def test_a_long_chain_of_clashes_keeps_the_first_edges():
 def test_no_edges():
     empty = np.zeros(0, np.int64)
     assert components(3, empty, empty).tolist() == [0, 1, 2]
-    assert join(0, empty, empty, claim([])).labels.tolist() == []
+    assert join(0, empty, empty, claim([]), (empty,)).labels.tolist() == []

@@ -30,6 +30,20 @@ def test_every_row_is_one_line_and_numbers_end_together(rows):
     assert len({wide(line) for line in lines[1:]}) == 1
 
 
+def test_long_text_goes_on_in_the_next_line_under_its_column():
+    row = ["x", "one two three 四五六七八", 7]
+    lines = text_table(["a", "b", "c"], [row], wrap={1: 9}).split("\n")
+    assert lines[2:] == ["x  one two   7", "   three", "   四五六七", "   八"]
+
+
+@given(st.text(max_size=60), st.integers(2, 20))
+def test_wrapping_keeps_every_letter_and_the_width(text, most):
+    lines = text_table(["a"], [[text]], wrap={0: most}).split("\n")[2:]
+    kept = "".join("".join(lines).split())
+    assert kept == "".join(plain(text).split())
+    assert all(wide(line) <= most for line in lines)
+
+
 def test_a_terminal_is_not_given_orders():
     assert (
         plain("a\x1b[31m\nb\u202ec") == "a\N{REPLACEMENT CHARACTER}[31m b\N{REPLACEMENT CHARACTER}c"

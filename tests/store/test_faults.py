@@ -31,17 +31,17 @@ def run(folder, *words):
 # ---------------------------------------------------------------------- killed
 
 
-@pytest.mark.parametrize("first", range(1, 5))
+@pytest.mark.parametrize("first", [1, 2])
 def test_killed_before_any_operation_a_second_run_mends_it(tmp_path, first):
-    """Between them the four take every step of the writer."""
-    printed = run(tmp_path, "every", "write", first, 4)
+    """Between them the two take every step of the writer."""
+    printed = run(tmp_path, "every", "brief", first, 2)
     (steps,) = re.findall(r"steps (\d+)", printed)
     assert printed == f"steps {steps}\n"
-    assert int(steps) > 60
+    assert int(steps) > 50
 
 
 def test_killed_while_forgetting_a_second_run_mends_it(tmp_path):
-    printed = run(tmp_path, "every", "work", 5, 31)
+    printed = run(tmp_path, "every", "work", 5, 41)
     assert re.fullmatch(r"steps \d+\n", printed)
 
 

@@ -1,0 +1,113 @@
+"""Identity: against a planted truth, and at scale.
+
+    python benchmarks/identity.py truth     200,000 people, beside a plain join by phone
+    python benchmarks/identity.py scale     10 million identifiers, 12 million links
+    python benchmarks/identity.py hash      cost of a hash
+
+Each prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from attribution.identity.keys import read_keyring  # noqa: E402
+from attribution.identity.resolve import resolve  # noqa: E402
+
+IDENTIFIERS, LINKS = 10_000_000, 12_000_000
+PER_PERSON = 3.83  # identifiers of a planted person
+SEED = 7
+
+
+def truth(people: int = 200_000) -> dict[str, float]:
+    """Return pairwise precision and recall, of the rules and of a join by phone number."""
+    from tests.identity.planted import judged, naive, plant, quality
+
+    planted = plant(people, SEED)
+    found = quality(
+        planted, judged(planted, resolve(planted.identifiers, planted.links).identities)
+    )
+    plain = quality(planted, naive(planted))
+    return {
+        "precision": found.precision,
+        "recall": found.recall,
+        "naive_precision": plain.precision,
+        "naive_recall": plain.recall,
+    }
+
+
+def scale(identifiers: int = IDENTIFIERS, links: int = LINKS) -> dict[str, float]:
+    """Return what resolving takes, in a process of its own that reads its evidence from Parquet."""
+    from measure import run
+
+    with TemporaryDirectory() as folder:
+        run(sys.executable, __file__, "make", folder, str(identifiers), str(links))
+        return dict(json.loads(run(sys.executable, __file__, "resolve", folder).output))
+
+
+def make(folder: Path, identifiers: int, links: int) -> None:
+    """Write evidence of exactly this size."""
+    from tests.identity.planted import plant
+
+    planted = plant(int(identifiers / PER_PERSON * 1.02), SEED)
+    kept = planted.identifiers.num_rows >= identifiers and planted.identifiers.slice(0, identifiers)
+    assert kept, "too few people for so many identifiers"
+    parquet.write_table(kept, folder / "identifiers.parquet")
+    inside = np.flatnonzero((planted.a < identifiers) & (planted.b < identifiers))
+    # What is missing is evidence seen again, some time later.
+    rng = np.random.default_rng(SEED)
+    more = max(0, links - len(inside))
+    again = np.concatenate([inside[:links], rng.choice(inside, more)])
+    at = planted.at[again] + np.append(
+        np.zeros(len(again) - more, np.int64), rng.integers(0, 30 * 86_400_000, more)
+    )
+    table = planted.links.take(pa.array(again)).set_column(3, "at", pa.array(at))
+    parquet.write_table(table, folder / "links.parquet")
+
+
+def resolved(folder: Path) -> dict[str, float]:
+    """Return seconds and peak memory of resolving: evidence in memory, links batch by batch."""
+    identifiers = parquet.read_table(folder / "identifiers.parquet")
+    file = parquet.ParquetFile(folder / "links.parquet")
+    wall, cpu = time.perf_counter(), time.process_time()
+    people = resolve(identifiers, file.iter_batches(1 << 20))
+    return {
+        "identifiers": identifiers.num_rows,
+        "links": file.metadata.num_rows,
+        "persons": people.persons.num_rows,
+        "wall_s": time.perf_counter() - wall,
+        "cpu_s": time.process_time() - cpu,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+
+
+def hashing(count: int = 1_000_000) -> dict[str, float]:
+    """Return microseconds per distinct value, hashed under one key."""
+    values = pa.array([f"+86139{i:08d}" for i in range(count)])
+    keyring = read_keyring({"ATTRIBUTION_KEY": "k" * 43}, None, demo=False)
+    cpu = time.process_time()
+    keyring.hashes("phone", None, values)
+    return {"us_per_hash": (time.process_time() - cpu) / count * 1e6}
+
+
+if __name__ == "__main__":
+    what, *rest = sys.argv[1:] or ["truth"]
+    if what == "make":
+        make(Path(rest[0]), int(rest[1]), int(rest[2]))
+    elif what == "resolve":
+        print(json.dumps(resolved(Path(rest[0]))))
+    else:
+        run_it = {"truth": truth, "scale": scale, "hash": hashing}[what]
+        print(json.dumps(run_it(*map(int, rest))))
