@@ -77,7 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     map_file = verb("map", do.map_file, "propose a mapping for an unknown file")
-    map_file.add_argument("file", type=Path, metavar="FILE", help="CSV, Excel, JSON or Parquet")
+    map_file.add_argument(
+        "file",
+        type=Path,
+        nargs="?",
+        metavar="FILE",
+        help="CSV, Excel, JSON or Parquet; leave it out to list the mappings there are",
+    )
     map_file.add_argument("--out", type=Path, metavar="TOML", help="write the proposal here")
 
     person = verb("person", do.person, "show why these identifiers are one person")

@@ -113,9 +113,10 @@ def publish(
         run_seconds = time.perf_counter() - clock
         values = {p.name: p.default for p in declared} | given
         _forget_staging(executed, staging, folder)
+        facts = _facts(staging)
         page = staging / f"{name}.html"
-        page.write_text(_exported(executed, values), encoding="utf-8")
-        manifest = _manifest(name, values, staging, workspace, started) | {
+        page.write_text(_exported(executed, values | facts), encoding="utf-8")
+        manifest = _manifest(name, values, facts, workspace, started) | {
             "seconds": {
                 "notebook": round(run_seconds, 3),
                 "export": round(time.perf_counter() - clock - run_seconds, 3),
@@ -223,29 +224,41 @@ def _exported(executed: Any, values: dict[str, Any]) -> str:
         mermaid_js_url="",
     )
     body, _ = exporter.from_notebook_node(executed)
-    title = " · ".join(str(values[key]) for key in ("title",) if values.get(key))
     return str(
         _SHELL.format(
-            language=values.get("language", "en"),
-            title=title or "attribution",
+            language=values.get("language") or "en",
+            title=values.get("title") or "attribution",
             body=Markup(body),  # noqa: S704 - made by the notebook, whose parts are escaped there
         )
     )
 
 
+def _facts(staging: Path) -> dict[str, Any]:
+    """Return what the notebook told of its run, if it did."""
+    file = staging / FACTS
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
 def _manifest(
-    name: str, values: dict[str, Any], staging: Path, workspace: Path, started: datetime
+    name: str,
+    values: dict[str, Any],
+    facts: dict[str, Any],
+    workspace: Path,
+    started: datetime,
 ) -> dict[str, Any]:
     """Return what a reader needs to repeat the run and to tell two runs apart."""
-    facts_file = staging / FACTS
-    facts = json.loads(facts_file.read_text(encoding="utf-8")) if facts_file.exists() else {}
-    inputs = [_fingerprint(text, workspace) for text in facts.pop("inputs", [])]
+    # A store's batches carry their fingerprints; files are read for theirs.
+    inputs = [
+        _fingerprint(each, workspace) if isinstance(each, str) else each
+        for each in facts.get("inputs", [])
+    ]
     return {
         "report": name,
         "started": started.isoformat(timespec="seconds"),
         "parameters": {k: v for k, v in values.items() if k != "out"},
-        "inputs": inputs,
         **facts,
+        "inputs": inputs,
         "versions": {"attribution": __version__, "python": platform.python_version()}
         | {package: version(package) for package in _PACKAGES},
     }

@@ -178,8 +178,13 @@ def _dates(files: Sequence[FileReport], zone: ZoneInfo) -> str:
 
 
 def map_file(chosen: argparse.Namespace) -> int:
-    """Propose a mapping for an unknown file."""
+    """Propose a mapping for an unknown file, or list the mappings there are."""
+    from attribution.intake.mapping import mapping_names
     from attribution.intake.propose import propose
+
+    if chosen.file is None:
+        say(text_table(["mapping", "reads"], mapping_names(chosen.workspace / "mappings")))
+        return DONE
 
     proposal = propose(chosen.workspace / chosen.file)
     say(proposal.text())

@@ -188,6 +188,19 @@ def test_no_two_true_buyers_become_one_and_most_of_one_are_joined(orders):
     assert joined / len(pairs) > 0.8
 
 
+def test_the_ids_of_one_member_are_one_person_on_every_platform(tables):
+    seen = pd.concat(
+        [tables[name][["id_value", "person_id"]] for name in ("touchpoints", "orders")]
+    )
+    people = seen.dropna().groupby("id_value")["person_id"].agg(set)
+    joined = 0
+    for ids in TRUTH["same_person"]:
+        known = [people[each] for each in ids if each in people.index]
+        assert len(set().union(*known)) <= 1
+        joined += len(known) > 1
+    assert joined > 20
+
+
 def test_the_newest_state_wins_in_whatever_order_it_came(orders):
     newest: dict[str, int] = {}
     for file in sorted((RAW / "douyin").glob("orders_*.json")):

@@ -39,8 +39,18 @@ EARLY = np.iinfo(np.int64).min  # and where the latest is
 _DIGITS = 32
 _BATCH = 1 << 20
 _FULLEST = 64  # a fuller bucket is no chance: these are no hashes
-_NIBBLE = np.full(256, 255, np.uint8)
-_NIBBLE[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
+_NONE = 256
+
+
+def _octets() -> NDArray[np.uint16]:
+    """Return the number that two hexadecimal digits write, by the two letters as one number."""
+    digits = np.frombuffer(b"0123456789abcdef", np.uint8).astype(np.int64)
+    out = np.full(1 << 16, _NONE, np.uint16)
+    out[digits[:, None] + (digits[None, :] << 8)] = np.arange(256).reshape(16, 16)
+    return out
+
+
+_OCTETS = _octets()
 
 
 class Known(NamedTuple):
@@ -120,7 +130,7 @@ def known(identifiers: pa.Table) -> Known:
         If an `id_hash` is not ``<key id>.<32 hex digits>``.
     """
     high, low = _halves(identifiers.column("id_hash"))
-    order = np.argsort(high, kind="stable")
+    order = np.argsort(high)
     tied = high[order[1:]] == high[order[:-1]]
     if tied.any():
         order = np.lexsort((low, high))
@@ -248,11 +258,10 @@ def _words(part: pa.Array) -> NDArray[np.uint64]:
     if lengths.min() < _DIGITS:
         raise _no_hash()
     letters = np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), _DIGITS)
-    nibbles = _NIBBLE[letters[ends[1:] - _DIGITS]]
-    if nibbles.max() > 15:
+    octets = _OCTETS[letters[ends[1:] - _DIGITS].view("<u2")]
+    if octets.max() >= _NONE:
         raise _no_hash()
-    octets = (nibbles[:, 0::2] << 4) | nibbles[:, 1::2]
-    return np.asarray(octets.view(">u8"), np.uint64)
+    return np.asarray(octets.astype(np.uint8).view(">u8"), np.uint64)
 
 
 def _no_hash() -> DataError:
@@ -267,16 +276,16 @@ class _Index(NamedTuple):
     """Where the hashes that begin with the same bits stand: (buckets + 1,) of places."""
 
     shift: np.uint64
-    start: NDArray[np.int64]
+    start: NDArray[np.int32]
     even: bool
 
 
 def _index(found: Known) -> _Index:
     # Hashes are spread evenly, so their leading bits say nearly where they stand.
-    bits = min(max(len(found.high).bit_length() - 1, 1), 26)
+    bits = min(max(len(found.high).bit_length(), 1), 26)
     shift = np.uint64(64 - bits)
     counts = np.bincount((found.high >> shift).astype(np.int64), minlength=1 << bits)
-    start = np.zeros(len(counts) + 1, np.int64)
+    start = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=start[1:])
     return _Index(shift, start, int(counts.max()) <= _FULLEST)
 
@@ -285,6 +294,8 @@ def _find(
     found: Known, index: _Index, high: NDArray[np.uint64], low: NDArray[np.uint64]
 ) -> NDArray[np.int32]:
     """Return the place of each hash, -1 where it is not known."""
+    place: NDArray[np.integer]
+    end: NDArray[np.integer]
     if index.even:
         bucket = (high >> index.shift).astype(np.int64)
         place, end = index.start[bucket], index.start[bucket + 1]

@@ -92,6 +92,8 @@ class Fields:
         found = {}
         for leaf in self.leaves:
             look, (score, _) = leaf.look, named(leaf, "ids", "phone")
+            if _best(leaf, "ids", without="phone")[0] > score:
+                score = 0.0  # such as an index made of phones
             if look.phone >= 0.5:
                 # Eleven digits under the very name of an order's id are what the name says.
                 if score >= SAME or max(_columns(leaf), _best(leaf, "other")[0]) < 0.97:

@@ -67,8 +67,8 @@ def _named(names: tuple[str, ...], section: tuple[str, ...]) -> tuple[float, str
     known = words()
     for key in section:
         known = known[key]
-    # Our own name of a column is a word for it, too.
-    own = section[2:] if section[0] == "columns" else ()
+    # Our own name of a column or of an id is a word for it, too.
+    own = section[-1:] if section[0] in ("columns", "ids", "streamers") else ()
     best, word = 0.0, ""
     for place, each in enumerate((*own, *known)):
         plain = each.removeprefix("=")
@@ -222,12 +222,12 @@ def words_guess(table: str, column: Column, leaf: Leaf, score: float, why: str) 
     shared = column.name in ("platform", "content_form")
     kind = column.name if shared else f"{table}.{column.name}"
     counted = _counted(leaf)
-    known = {w: value for w, _ in counted if (value := known_value(kind, w)) is not None}
+    known = {w: means for w, _ in counted if (means := known_value(kind, w)) is not None}
     unknown = [(word, n) for word, n in counted if word not in known]
     spec: dict[str, Any] = {"from": leaf.path}
     if not known:
         return _unknown_words(column, spec, unknown, why) if column.required else None
-    if any(word != value for word, value in known.items()):
+    if any(word != means for word, means in known.items()):
         spec["map"] = known
     if unknown and "unknown" in column.values:
         spec["else"] = "unknown"

@@ -242,7 +242,7 @@ class _Reader:
             nonlocal checked
             for raw in feed.batches():
                 if not checked:
-                    check_columns(self.mapping, raw.table.schema)
+                    check_columns(self.mapping, raw.table.schema, self.source.values)
                     checked = True
                 yield raw
 

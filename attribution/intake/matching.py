@@ -14,8 +14,8 @@ from attribution.store.tables import TABLES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from attribution.intake.looks import Leaf
     from attribution.intake.fields import Fields
+    from attribution.intake.looks import Leaf
 
 __all__ = ["Filled", "Match", "tables_of"]
 

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.errors import DataError
-from attribution.intake.blocks import DERIVED_IDS
+from attribution.intake.blocks import DERIVED_IDS, IDENTITIES
+from attribution.intake.fields import Fields
 from attribution.intake.forms import (
     CLOSE,
     SAME,
@@ -34,7 +35,6 @@ from attribution.intake.forms import (
 )
 from attribution.intake.looks import Leaf, leaves, look_at
 from attribution.intake.matching import Filled, Match, tables_of
-from attribution.intake.fields import Fields
 from attribution.intake.proposal import Aside, Guess, Proposal, ProposedBlock
 from attribution.intake.vocabulary import alike, folded, words
 from attribution.store.tables import TABLES
@@ -114,6 +114,8 @@ def propose_rows(table: pa.Table, name: str, records: str = "") -> Proposal:
     ]
     blocks = [block for block in blocks if not _still_lacking(block)]
     notes += _one_amount(filled)
+    if not blocks:
+        blocks = _identities(fields)
     if not blocks:
         notes.append("No table fits: its names are unknown. Write the mapping by hand.")
     cut = [leaf.path for leaf in found if leaf.look.scientific]
@@ -224,6 +226,24 @@ def _is_time(leaf: Leaf) -> bool:
         for table, columns in words()["columns"].items()
         for column in columns
     )
+
+
+def _identities(fields: Fields) -> list[ProposedBlock]:
+    """Return what a list of members says: which identifiers are one person's."""
+    ids = fields.ids("")
+    if len(ids) < 2:
+        return []
+    scope = fields.scope("")
+    # Of several times the first column: a list of members begins with when they joined.
+    why = "the first time in the file"
+    times = [leaf for leaf in scope if not leaf.within and leaf.look.time >= SAME]
+    at = [
+        Guess("at", leaf.path, {"from": leaf.path, "as": time_form(leaf.look, ())[0]}, 0.5, why)
+        for leaf in times[:1]
+    ]
+    asked = "if members proved it to be theirs, link is strong"
+    ids = [replace(each, todo=asked) if each.source in fields.phones else each for each in ids]
+    return [ProposedBlock(IDENTITIES.name, "", (*at, *ids))]
 
 
 def _still_lacking(block: ProposedBlock) -> list[str]:

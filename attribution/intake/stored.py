@@ -89,8 +89,8 @@ def origin_of_files(
     return Origin(tuple(files), "", language or "en", timezone, 1)
 
 
-def origin_of_store(workspace: Workspace, language: str = "") -> Origin:
-    """Return the origin of rows from a store: in the workspace's language, if none is given.
+def origin_of_store(workspace: Workspace) -> Origin:
+    """Return the origin of rows from a workspace's store.
 
     Raises
     ------
@@ -101,9 +101,7 @@ def origin_of_store(workspace: Workspace, language: str = "") -> Origin:
         {"source": each.source, "file": each.file, "sha256": each.digest}
         for each in open_store(workspace).batches()
     )
-    return Origin(
-        inputs, workspace.brand, language or workspace.language, workspace.timezone, FEN
-    )
+    return Origin(inputs, workspace.brand, workspace.language, workspace.timezone, FEN)
 
 
 def given_files(files: str, orders: str) -> list[str]:
@@ -202,11 +200,19 @@ def find_workspace(start: str | os.PathLike[str] = ".") -> Path | None:
 
 
 @contextmanager
-def workspace_or_sample(start: str | os.PathLike[str] = ".") -> Iterator[Workspace]:
+def workspace_or_sample(
+    language: Literal["", "zh", "en"] = "", start: str | os.PathLike[str] = "."
+) -> Iterator[Workspace]:
     """Give the workspace around a folder, or the sample brand's where there is none.
 
-    The sample's is made and ingested in a temporary folder, which goes when the block ends; it
-    speaks English, as reports on no workspace do.
+    The sample's is made and ingested in a temporary folder, which goes when the block ends.
+
+    Parameters
+    ----------
+    language
+        Of names and reports; if empty, the workspace's own, and English for the sample.
+    start
+        The folder, or one below the workspace.
 
     Raises
     ------
@@ -219,13 +225,13 @@ def workspace_or_sample(start: str | os.PathLike[str] = ".") -> Iterator[Workspa
     if found is not None:
         workspace = read_workspace(found)
         _filled(workspace)
-        yield workspace
+        yield replace(workspace, language=language or workspace.language)
         return
     folder = Path(tempfile.mkdtemp(prefix="attribution-sample-"))
     try:
         workspace = read_workspace(create_workspace(folder))
         ingest(workspace, environ={})
-        yield replace(workspace, language="en")
+        yield replace(workspace, language=language or "en")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

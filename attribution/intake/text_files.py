@@ -359,7 +359,7 @@ def _batches(file: Path, delimiters: Sequence[str], block: int, given: int) -> I
                     check_utf8=False,  # the stream has
                 ),
             )
-            for batch in reader:
+            for batch in filter(len, reader):  # a block of bad rows only is empty
                 yield from _behind(_numbered(batch, header, rows), given)
         except pa.ArrowInvalid as error:
             if rows.unfit is not None:

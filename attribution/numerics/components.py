@@ -35,7 +35,7 @@ class Claims(NamedTuple):
 
     def handed(self, count: int, giver: NDArray[np.integer], taker: NDArray[np.integer]) -> Claims:
         """Return a claim of taker[i] for every claim of giver[i]; `count` bounds the owners."""
-        order = np.argsort(self.owner, kind="stable")
+        order = np.argsort(self.owner)
         offsets = offsets_of(np.bincount(self.owner, minlength=count))
         lengths = np.diff(offsets)[giver]
         place = order[expand(offsets[:-1][giver], lengths)]

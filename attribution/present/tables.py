@@ -1,8 +1,9 @@
-"""Credit tables as files, and the facts of a run for its manifest."""
+"""A report's tables as files, and the facts of a run for its manifest."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from attribution.evaluate.compare import Comparison
-    from attribution.journeys import Journeys
     from attribution.model import Model
+    from attribution.present.quality_sections import QualityReport
+    from attribution.present.report import Report
 
-__all__ = ["FACTS", "guarded", "save_facts", "save_tables"]
+__all__ = ["FACTS", "guarded", "save_facts", "save_frames", "save_quality", "save_tables"]
 
 FACTS = "facts.json"
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
@@ -66,11 +68,11 @@ def save_facts(
 ) -> None:
     """Write what a manifest must say of a comparison: inputs, counts, models, seeds, notes."""
     journeys = report.journeys
-    _write(
-        folder,
-        report,
-        inputs,
-        counts={
+    facts = {
+        "language": report.words.language,
+        "title": report.title,
+        "inputs": list(inputs),
+        "counts": {
             "rows": len(journeys),
             "journeys": journeys.journeys,
             "conversions": journeys.conversions.sum().item(),
@@ -79,8 +81,30 @@ def save_facts(
             "touchpoints": len(journeys.codes),
             "channels": len(journeys.channels),
         },
-        models={name: repr(model) for name, model in models.items()},
-        models_left_out=[label(model) for model in report.left_out],
-        seed={name: model.seed for name, model in models.items() if hasattr(model, "seed")},
-        notes=[{"kind": n.kind, "count": n.count, "detail": n.detail} for n in journeys.notes],
-    )
+        "models": {name: repr(model) for name, model in models.items()},
+        "models_left_out": [label(model) for model in report.left_out],
+        "seed": {name: model.seed for name, model in models.items() if hasattr(model, "seed")},
+        "notes": [{"kind": n.kind, "count": n.count, "detail": n.detail} for n in journeys.notes],
+    }
+    _write_facts(facts, folder)
+
+
+def save_quality(
+    report: QualityReport, inputs: Sequence[str | Mapping[str, str]], folder: Path
+) -> None:
+    """Write every frame of a data-quality report as Parquet and CSV, and a manifest's facts."""
+    frames = {
+        field.name: getattr(report.quality, field.name) for field in fields(report.quality)
+    }
+    save_frames(frames, folder)
+    facts = {
+        "language": report.words.language,
+        "title": report.brand,
+        "inputs": list(inputs),
+        "counts": {name: len(frame) for name, frame in frames.items()},
+    }
+    _write_facts(facts, folder)
+
+
+def _write_facts(facts: Mapping[str, Any], folder: Path) -> None:
+    (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")

@@ -1,7 +1,8 @@
 """The channel tree: platform, form, streamer, session, placement, with names people read.
 
 A name holds its way down the tree ("抖音 · 直播 · 晚晴 · 11-11 20:00场"), so a name at any level
-stands for one channel. What is not known is said to be unknown, never left out.
+stands for one channel. What is not known is said to be unknown, but a form that nobody hosts, such
+as a search, is named without what is not known of it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from string import Template
 from typing import Literal
 
-from attribution.store.steps import Step, ViewOptions, literal, local_time
+from attribution.store.steps import Step, ViewOptions, in_list, literal, local_time
 
 __all__ = ["LEVELS", "Level", "channel_label", "channel_steps"]
 
@@ -18,6 +19,9 @@ Level = Literal["platform", "form", "streamer", "session", "placement"]
 LEVELS: tuple[Level, ...] = ("platform", "form", "streamer", "session", "placement")
 
 _SEPARATOR = " · "
+
+# Forms that somebody hosts: here a streamer who is not known is missing.
+_HOSTED = ("live", "live_replay", "short_video", "showcase")
 
 _PLATFORMS = {
     "douyin": ("抖音", "Douyin"),
@@ -140,7 +144,19 @@ def channel_label(level: Level, language: Language) -> str:
         An expression over rows `t` of touchpoints, `n` of streamer_names and `s` of session_names.
     """
     steps = LEVELS[: LEVELS.index(level) + 1]
-    return f" || {literal(_SEPARATOR)} || ".join(_own_name(step, language) for step in steps)
+    top = f" || {literal(_SEPARATOR)} || ".join(_own_name(step, language) for step in steps[:2])
+    if len(steps) <= 2:
+        return top
+    unknown = [_unknown(step, language) for step in steps[2:]]
+    names = [_own_name(step, language) for step in steps[2:]]
+    hosted = ", ".join([top, *names])
+    known = ", ".join([top, *(f"nullif({n}, {u})" for n, u in zip(names, unknown, strict=True))])
+    return (
+        f"CASE WHEN coalesce(t.content_form IN {in_list(_HOSTED)}, FALSE) "
+        "OR t.streamer_id IS NOT NULL "  # someone, if only an alias that nobody has mapped
+        f"THEN concat_ws({literal(_SEPARATOR)}, {hosted}) "
+        f"ELSE concat_ws({literal(_SEPARATOR)}, {known}) END"
+    )
 
 
 def channel_steps(options: ViewOptions) -> list[Step]:

@@ -157,7 +157,7 @@ def _create_one_per_key(connection: duckdb.DuckDBPyConnection, table: Table) -> 
             FROM {rows} JOIN batches ON _batch = batch
             WHERE hash({key}) IN (SELECT h FROM repeated)
             QUALIFY row_number() OVER (
-                PARTITION BY {key} ORDER BY {newest}sequence DESC, _row DESC, {_PLACE} DESC
+                PARTITION BY {key} ORDER BY {newest}sequence DESC, _batch, _row DESC, {_PLACE} DESC
             ) > 1
             """
         )

@@ -362,6 +362,7 @@ class PartWriter:
         if self._writer is not None:
             with suppress(OSError, pa.ArrowException):
                 self._writer.close()
+            self._writer.is_open = False  # or it tries again, and complains, when it is collected
         with suppress(OSError):
             self._temporary.unlink()
 

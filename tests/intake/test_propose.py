@@ -171,6 +171,21 @@ def test_direct_and_indirect_claims_are_two_blocks(tmp_path):
     engine(proposal, tmp_path)
 
 
+def test_a_list_of_members_is_evidence_of_who_is_who(tmp_path):
+    proposal = propose_text(
+        "会员编号,手机号,unionid,注册时间\nm1,13800001111,u1,2025-01-02 10:00:00\n"
+        "m2,13800002222,,2025-01-03 10:00:00\n"
+    )
+    [block] = engine(proposal, tmp_path).blocks
+    assert block.table == "identities"
+    assert [(each.type, each.link) for each in block.ids] == [
+        ("wx_unionid", "strong"),
+        ("member_id", "strong"),
+        ("phone", "medium"),
+    ]
+    assert meaning(proposal)["identities"]["at"] == "注册时间 time"
+
+
 # ---------------------------------------------------------------------- files
 
 
@@ -519,8 +534,10 @@ def test_phones_are_hashed_whatever_their_name(name, cells, tmp_path):
     [
         ("手机", ("138****1111", "139****2222"), "masked"),
         ("联系方式", ("138****1111", "139****2222"), "masked"),
+        ("phone", ("****1111", "****2222"), "masked"),
         ("receiver_phone", ("$fe12$ab$1$", "$fe13$ab$1$"), "encrypted"),
         ("代号", ("张*", "欧阳**"), "masked names"),
+        ("代号", ("***", "**"), "masked names"),
         ("x", ("a@b.cn", "c@d.cn"), "e-mail"),
         ("y", ("浙江省杭州市西湖区某路1号", "上海市徐汇区某街2号"), "addresses"),
         ("name", ("Li Lei", "Han Mei"), "a name"),
@@ -545,6 +562,11 @@ def test_a_number_of_eleven_digits_under_an_orders_own_name_is_its_id():
     )
     assert meaning(proposal)["orders"]["order_id"] == "订单号"
     assert "1380000" not in proposal.text() + proposal.toml()
+
+
+def test_an_index_made_of_phones_is_an_id_of_its_own():
+    proposal = with_column("douyin_phone_index", "a1b2c3", "a1b2c4")
+    assert guess_of(proposal, "orders", "ids").value["type"] == "phone_index"
 
 
 # ---------------------------------------------------------------------- anything goes

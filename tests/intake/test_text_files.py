@@ -119,7 +119,9 @@ CELLS = st.text(st.characters(codec="gb18030", exclude_characters="\0\r\x1f"), m
 def files(draw):
     """Return rows of cells, some of a wrong width, and how they are written down."""
     width = draw(st.integers(1, 4))
-    widths = draw(st.lists(st.sampled_from([width] * 6 + [1, width + 1, width + 3]), max_size=40))
+    # Below a single name, rows of three cells and more would be a header with its table.
+    ragged = [2] if width == 1 else [1, width + 1, width + 3]
+    widths = draw(st.lists(st.sampled_from([width] * 6 + ragged), max_size=40))
     rows = [draw(st.lists(CELLS, min_size=each, max_size=each)) for each in widths]
     return (
         width,
@@ -218,6 +220,13 @@ def test_nothing_but_broken_rows_comes_as_a_batch_without_rows(write):
     columns, rows, broken = read(write("a,b\n1\n2\n"))
     assert (columns, rows) == ({"a": [], "b": []}, [])
     assert [each.row for each in broken] == [1, 2]
+
+
+def test_a_block_of_bad_rows_only_between_good_ones(write, monkeypatch):
+    monkeypatch.setattr(text_files, "_BLOCK", 1 << 8)
+    _, rows, broken = read(write("a,b\n1,2\n" + "x\n" * 2000 + "3,4\n"))
+    assert rows == [1, 2002]
+    assert [each.row for each in broken] == list(range(2, 2002))
 
 
 def test_a_file_of_which_no_row_fits_is_refused_early(write, monkeypatch):

@@ -62,13 +62,17 @@ def test_the_same_in_english():
             {"content_form": "short_video", "content_id": "v1", "streamer_id": "s1"},
             "抖音 · 短视频 · 晚晴 · 内容 v1",
         ),
-        (
-            {"content_form": "unknown", "platform": "other"},
-            "其他平台 · 未知形式 · 未知主播 · 未知场次",
-        ),
+        ({"content_form": "unknown", "platform": "other"}, "其他平台 · 未知形式"),
+        ({"content_form": None}, "抖音 · 未知形式"),
+        ({"content_form": "search"}, "抖音 · 搜索"),
+        ({"content_form": "ad", "content_id": "c7"}, "抖音 · 广告 · 内容 c7"),
+        ({"content_form": "ad", "streamer_id": "s1"}, "抖音 · 广告 · 晚晴 · 未知场次"),
+        ({"content_form": "ad", "streamer_id": "unknown"}, "抖音 · 广告 · 未知主播 · 未知场次"),
+        ({"content_form": "live_replay"}, "抖音 · 直播回放 · 未知主播 · 未知场次"),
+        ({"content_form": "showcase"}, "抖音 · 橱窗 · 未知主播 · 未知场次"),
     ],
 )
-def test_what_is_unknown_is_said_to_be(row, session):
+def test_what_is_unknown_is_said_to_be_where_there_is_someone(row, session):
     assert one(planted(touch(**row), ZH), "channels")["channel_session"] == session
 
 

@@ -342,3 +342,16 @@ def test_a_damaged_list_stops_everything(store):
     for read in (lambda: suppressed(store.folder), lambda: store.table("orders")):
         with pytest.raises(DataError, match=r"store/suppression/p.*must stay forgotten"):
             read()
+
+
+def test_a_damaged_part_stops_forgetting_before_it_begins(store):
+    part = store.folder / "parts" / "erp_orders" / "b2-1.parquet"
+    part.write_bytes(part.read_bytes()[:100])
+    before = content_of_files(store.folder)
+    with pytest.raises(DataError, match="store/parts/erp_orders/b2-1.parquet"):
+        forget(store, ANN)
+    assert content_of_files(store.folder) == before
+
+
+def content_of_files(folder):
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
