@@ -17,6 +17,7 @@ from attribution.evaluate.compare import Comparison, compare
 from attribution.evaluate.explain import difference_steps, explain_difference
 from attribution.intake.paths import read_paths, read_touchpoints
 from attribution.intake.shipped import shipped
+from attribution.intake.stored import read_store
 from attribution.journeys import Journeys
 from attribution.model import Model, attribute, check_model, label
 from attribution.models.heuristic import (
@@ -36,6 +37,7 @@ from attribution.models.shapley import Shapley, shapley_by_position
 from attribution.names import __version__
 from attribution.notes import Note, NoteKind
 from attribution.present.plot import plot_comparison
+from attribution.store.store import Store, open_store
 from attribution.tally import Tally, tally_rows, tally_weights
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "ReportError",
     "Rule",
     "Shapley",
+    "Store",
     "Tally",
     "TimeDecay",
     "TouchpointModel",
@@ -71,10 +74,12 @@ __all__ = [
     "explain_difference",
     "label",
     "model_from_text",
+    "open_store",
     "plot_comparison",
     "profile",
     "profiles",
     "read_paths",
+    "read_store",
     "read_touchpoints",
     "shapley_by_position",
     "shipped",

@@ -61,25 +61,25 @@ class Known(NamedTuple):
     high, low
         The two halves of the hash.
     row
-        A row of the table it stands in.
-    kind
-        Code of its id type, into `id_types`.
+        The first row of the table it stands in.
     group
-        Code of id type and namespace together.
+        Code of id type and namespace together: `spaces` to each of `id_types`.
     first, last
         UTC epoch ms; `LATE` and `EARLY` where not known.
     id_types
-        Names of the id types.
+        Names of the id types; the last stands for none.
+    spaces
+        How many namespaces there are, none among them.
     """
 
     high: NDArray[np.uint64]
     low: NDArray[np.uint64]
     row: NDArray[np.int64]
-    kind: NDArray[np.int32]
-    group: NDArray[np.int64]
+    group: NDArray[np.int32]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     id_types: tuple[str, ...]
+    spaces: int
 
     def names(self, codes: NDArray[np.int64], tail: NDArray[np.int64]) -> pa.ChunkedArray:
         """Return names of "p" and a hash's digits, and of ``.tail`` where tail is not `LATE`."""
@@ -131,22 +131,25 @@ def known(identifiers: pa.Table) -> Known:
     """
     high, low = _halves(identifiers.column("id_hash"))
     order = np.argsort(high)
-    tied = high[order[1:]] == high[order[:-1]]
-    if tied.any():
+    high = high[order]
+    if (high[1:] == high[:-1]).any():
+        # Rows of one hash in the order of the table.
+        high[order] = high.copy()
         order = np.lexsort((low, high))
-    high, low = high[order], low[order]
-    new = np.ones(len(order), bool)
-    new[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    starts = np.flatnonzero(new)
+        high = high[order]
+    low = low[order]
     first = _times(identifiers.column("first_seen"), LATE)[order]
     last = _times(identifiers.column("last_seen"), EARLY)[order]
-    if len(starts) < len(order):
+    new = np.ones(len(order), bool)
+    new[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    if not new.all():
+        starts = np.flatnonzero(new)
         high, low, order = high[starts], low[starts], order[starts]
         first, last = np.minimum.reduceat(first, starts), np.maximum.reduceat(last, starts)
     kind, id_types = _coded(identifiers.column("id_type"))
-    space, spaces = _coded(identifiers.column("namespace"))
-    group = kind.astype(np.int64) * (len(spaces) + 1) + space + 1
-    return Known(high, low, order, kind[order], group[order], first, last, id_types)
+    group, names = _coded(identifiers.column("namespace"))
+    group += kind * np.int32(len(names) + 1)
+    return Known(high, low, order, group[order], first, last, (*id_types, ""), len(names) + 1)
 
 
 def read_links(found: Known, links: pa.Table | Iterable[pa.RecordBatch]) -> Links:
@@ -202,22 +205,19 @@ def _times(column: pa.Array | pa.ChunkedArray, missing: int) -> NDArray[np.int64
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Return codes in the order of the names, -1 for none."""
-    codes = (
-        column.unify_dictionaries()
-        if pa.types.is_dictionary(column.type)
-        else (column.dictionary_encode())
-    )
-    if not codes.num_chunks:
-        return np.zeros(0, np.int32), ()
-    names = codes.chunk(0).dictionary.to_pylist()
-    order = sorted(range(len(names)), key=lambda place: names[place])
-    place = np.full(len(names) + 1, -1, np.int32)
-    place[order] = np.arange(len(names))
-    indices = [
-        each.indices.fill_null(len(names)).to_numpy(zero_copy_only=False) for each in codes.chunks
+    """Return codes in the order of the names, one more for none, and the names."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    column = column.unify_dictionaries()
+    names = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
+    place = np.empty(len(names) + 1, np.int32)
+    place[sorted(range(len(names)), key=lambda code: names[code])] = np.arange(len(names))
+    place[len(names)] = len(names)
+    codes = [
+        chunk.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+        for chunk in column.chunks
     ]
-    return place[np.concatenate(indices).astype(np.int64)], tuple(sorted(names))
+    return place[np.concatenate([np.zeros(0, np.int32), *codes])], tuple(sorted(names))
 
 
 def _kinds(column: pa.Array) -> NDArray[np.int8]:

@@ -196,7 +196,8 @@ def _guess(fields: Fields, filled: Filled, match: Match, units: dict[str, Unit])
     if not look.filled:
         score *= 0.8
     if look.scientific and column.kind == "id":
-        score, todo = score * 0.5, "these ids have lost digits: export them as text"
+        score = score * (0.5 if look.scientific >= CLOSE else 1.0)
+        todo = "some of these ids have lost digits: export them as text"
     if doubt:
         score = min(score, 0.7)
         spec["assumed"] = f"{doubt}: {said}"

@@ -70,7 +70,6 @@ SELECT
         least(up_to_here, gross_fen) - least(up_to_here - reduces_fen, gross_fen)
     ) AS BIGINT) AS refunded_fen
 FROM running
-WHERE age < lived
 GROUP BY platform, category, lived, age
 """)
 

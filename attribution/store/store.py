@@ -187,7 +187,7 @@ class Store:
             listing = self._listing()
             try:
                 return read(listing)
-            except (duckdb.Error, OSError, pa.ArrowException):
+            except (duckdb.IOException, duckdb.InvalidInputException, OSError, pa.ArrowException):
                 if self._listing() == listing:
                     _refuse_broken(self.folder, listing)
                     raise

@@ -348,7 +348,7 @@ def test_a_damaged_part_stops_forgetting_before_it_begins(store):
     part = store.folder / "parts" / "erp_orders" / "b2-1.parquet"
     part.write_bytes(part.read_bytes()[:100])
     before = content_of_files(store.folder)
-    with pytest.raises(DataError, match="store/parts/erp_orders/b2-1.parquet"):
+    with pytest.raises(DataError, match=r"store/parts/erp_orders/b2-1\.parquet"):
         forget(store, ANN)
     assert content_of_files(store.folder) == before
 
