@@ -17,10 +17,10 @@ SELECT
     1 + hash(i * 13) % 3 AS qty,
     printf('%d.%02d', 39 + hash(i * 17) % 900, hash(i * 19) % 100) AS paid,
     CASE hash(i * 23) % 20 WHEN 0 THEN 'FREE' ELSE '' END AS gift,
-    CASE hash(i * 29) % 3 WHEN 0 THEN '' ELSE (7300000000000000000 + hash(i * 29) % 300)::VARCHAR END
-        AS room_id,
-    CASE hash(i * 29) % 3 WHEN 0 THEN '' ELSE (98000000000 + hash(i * 29) % 60)::VARCHAR END
-        AS author_id,
+    CASE hash(i * 29) % 3 WHEN 0 THEN ''
+        ELSE (7300000000000000000 + hash(i * 29) % 300)::VARCHAR END AS room_id,
+    CASE hash(i * 29) % 3 WHEN 0 THEN ''
+        ELSE (98000000000 + hash(i * 29) % 60)::VARCHAR END AS author_id,
     hash(i * 31) % 3 * 4 - CASE hash(i * 31) % 3 WHEN 1 THEN 2 ELSE 0 END AS c_biz,
     strftime(TIMESTAMP '2026-10-25 00:00:00' + to_seconds(i // 4), '%Y-%m-%d %H:%M:%S')
         AS updated
@@ -55,6 +55,7 @@ def order_lines_file(rows: int) -> Path:
     if not file.exists():
         DATA.mkdir(exist_ok=True)
         partial = file.with_suffix(".partial")
-        duckdb.sql(f"COPY ({_ROWS.replace('RANGE', str(rows))}) TO '{partial}' (HEADER, DELIMITER ',')")
+        made = _ROWS.replace("RANGE", str(rows))
+        duckdb.sql(f"COPY ({made}) TO '{partial}' (HEADER, DELIMITER ',')")
         partial.rename(file)
     return file

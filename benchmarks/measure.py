@@ -16,11 +16,12 @@ HERE = Path(__file__).parent
 
 
 class Run(NamedTuple):
-    """One child process, imports included: seconds of user and system CPU, and of wall time."""
+    """One child process, imports included: seconds of CPU and of wall time, peak memory in GB."""
 
     cpu: float
     wall: float
     output: str
+    peak: float
 
     def inside(self, name: str) -> float:
         """Return a number that the child measured itself and printed on its last line."""
@@ -41,7 +42,8 @@ def run(*command: str) -> Run:
         text = output.read().decode()
         if child.returncode:
             raise RuntimeError(f"{' '.join(command)} failed:\n{complaint.read().decode()}")
-    return Run(used.ru_utime + used.ru_stime, taken, text)
+    scale = 2**30 if sys.platform == "darwin" else 2**20
+    return Run(used.ru_utime + used.ru_stime, taken, text, used.ru_maxrss / scale)
 
 
 def workload(*arguments: str) -> Run:
@@ -68,3 +70,8 @@ def wall(runs: list[Run]) -> float:
 def inside(runs: list[Run], name: str) -> float:
     """Return the median of a number that the children measured."""
     return median(each.inside(name) for each in runs)
+
+
+def peak(runs: list[Run]) -> float:
+    """Return the largest peak memory, in GB."""
+    return max(each.peak for each in runs)

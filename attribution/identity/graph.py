@@ -28,9 +28,9 @@ __all__ = [
     "beside",
     "between",
     "count",
-    "hubs",
+    "find_hubs",
+    "find_torn",
     "of_kind",
-    "torn",
 ]
 
 ACCOUNT, PHONE, DEVICE, ADDRESSEE = range(4)
@@ -44,8 +44,9 @@ class Pairs(NamedTuple):
     first: NDArray[np.int64]
     last: NDArray[np.int64]
 
-    def where(self, chosen: Mask | NDArray[np.int64]) -> Pairs:
-        return Pairs(*(column[chosen] for column in self))
+    def where(self, chosen: Mask) -> Pairs:
+        """Return the pairs chosen by a mask of (k,)."""
+        return self if chosen.all() else Pairs(*(column[chosen] for column in self))
 
     def of(self, labels: Codes) -> Pairs:
         """Return the pairs of what the nodes have become part of, without those inside one."""
@@ -87,9 +88,11 @@ class Nodes(NamedTuple):
 
     @property
     def size(self) -> int:
+        """How many there are."""
         return len(self.role)
 
     def is_account(self, nodes: Codes) -> Mask:
+        """Return which of these nodes are accounts."""
         return np.asarray(self.role[nodes] == ACCOUNT)
 
     def with_later(self, later: Periods) -> Nodes:
@@ -108,6 +111,7 @@ class Nodes(NamedTuple):
 
 
 def count(labels: Codes) -> int:
+    """Return how many labels there are, numbered from 0."""
     return int(labels.max(initial=-1)) + 1
 
 
@@ -147,7 +151,7 @@ def beside(pairs: Pairs, nodes: Nodes) -> tuple[NDArray[np.int64], NDArray[np.in
     )
 
 
-def hubs(nodes: Nodes, evidence: tuple[Pairs, ...], rules: Rules) -> Mask:
+def find_hubs(nodes: Nodes, evidence: tuple[Pairs, ...], rules: Rules) -> Mask:
     """Return which nodes were seen with too many accounts of one id type and namespace."""
     most = np.array([0, rules.phone_buyers_per_platform, rules.device, rules.addressee])
     rows = []
@@ -167,14 +171,14 @@ def hubs(nodes: Nodes, evidence: tuple[Pairs, ...], rules: Rules) -> Mask:
     return hub
 
 
-def torn(
+def find_torn(
     nodes: Nodes,
-    beside: tuple[NDArray[np.int64], NDArray[np.int64]],
+    met: tuple[NDArray[np.int64], NDArray[np.int64]],
     labels: NDArray[np.int64],
     claims: Claims,
 ) -> Mask:
     """Return which nodes, (n,), were seen beside groups that cannot be one person."""
-    node, other = beside
+    node, other = met
     several = (np.bincount(node, minlength=nodes.size) > 1)[node]
     held = claims.handed(count(labels), labels[other[several]], node[several])
     return clashing(nodes.size, held)

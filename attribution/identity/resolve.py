@@ -6,7 +6,6 @@ join persons or take them apart; taking a link away undoes what it did.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,7 +13,6 @@ import pyarrow as pa
 
 from attribution.identity.evidence import (
     EARLY,
-    KINDS,
     LATE,
     MEDIUM,
     ROTATION,
@@ -26,10 +24,34 @@ from attribution.identity.evidence import (
     known,
     read_links,
 )
+from attribution.identity.graph import (
+    ACCOUNT,
+    ADDRESSEE,
+    DEVICE,
+    PHONE,
+    Nodes,
+    Pairs,
+    beside,
+    between,
+    count,
+    find_hubs,
+    find_torn,
+    of_kind,
+)
+from attribution.identity.people import (
+    CLUES,
+    HUB,
+    OK,
+    SHARED,
+    Joined,
+    Outcome,
+    People,
+    Refusal,
+    people,
+)
 from attribution.identity.periods import Periods, Sightings, periods
-from attribution.identity.rules import REASONS, STATUSES, Rules
-from attribution.numerics.components import Claims, clashing, components, join
-from attribution.numerics.sequences import expand
+from attribution.identity.rules import Rules
+from attribution.numerics.components import Claims, components, join
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,15 +59,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
-    Codes = NDArray[np.integer]
 
 __all__ = ["People", "Rules", "resolve"]
-
-ACCOUNT, PHONE, DEVICE, ADDRESSEE = range(4)
-_OK, _SHARED, _HUB, _REVIEW = range(4)
-_NAMES = tuple(REASONS)
-_HUB_REASON, _SHARED_REASON, _LARGE_REASON = map(_NAMES.index, ("hub", "shared", "large"))
-_CLUES = ("conflict", "shared", "single", "weak")  # the best reason to look at two persons first
 
 
 def resolve(
@@ -106,16 +121,15 @@ def resolve(
     strong, medium, weak = (of_kind(seen, kind) for kind in (STRONG, MEDIUM, WEAK))
     labels = np.append(tied.labels, new)
     del seen, tight, tied
-    joined = _joined(nodes, labels, (strong, medium, weak), rules)
+    persons = _joined(nodes, labels, (strong, medium, weak), rules)
     del strong, medium, weak, labels
-    refused += joined.refused
-    review = _review(nodes, joined)
-    persons = Persons(joined.person.astype(np.int32), joined.status)
-    del joined, nodes
-    return people_of(identifiers, Resolved(found, thing, later), persons, refused, review, unknown, rules)
+    outcome = Outcome(refused + persons.refused, unknown, *_review(nodes, persons))
+    joined = Joined(thing, later, persons.person.astype(np.int32), persons.status)
+    del nodes, persons
+    return people(identifiers, found, joined, outcome, rules.component)
 
 
-class _Joined(NamedTuple):
+class _Persons(NamedTuple):
     """Which person each node is of, (n,), its status, and the links that joined nobody."""
 
     person: NDArray[np.int64]
@@ -130,17 +144,17 @@ def _joined(
     labels: NDArray[np.int64],
     evidence: tuple[Pairs, Pairs, Pairs],
     rules: Rules,
-) -> _Joined:
+) -> _Persons:
     """Join what strong evidence between accounts left apart; steps 4 to 8 of `resolve`."""
     strong, medium, weak = evidence
     refused = []
-    hub = hubs(nodes, evidence, rules)
+    hub = find_hubs(nodes, evidence, rules)
     for kind, pairs in ((STRONG, strong), (MEDIUM, medium)):
         refused.append(Refusal(pairs.touching(hub), kind, "hub"))
     strong, medium, weak = (pairs.sparing(hub) for pairs in evidence)
 
     claims = nodes.claims.of(labels)
-    shared = torn(nodes, beside(strong, nodes), labels, claims)
+    shared = find_torn(nodes, beside(strong, nodes), labels, claims)
     refused.append(Refusal(strong.touching(shared), STRONG, "shared"))
     strong = strong.sparing(shared)
     loose = strong.where(~(nodes.is_account(strong.a) & nodes.is_account(strong.b)))
@@ -153,7 +167,7 @@ def _joined(
     met = np.zeros(nodes.size, bool)
     met[node] = True
     own = np.flatnonzero(met)
-    torn = torn(nodes, (np.append(node, own), np.append(other, own)), labels, claims) | shared
+    torn = find_torn(nodes, (np.append(node, own), np.append(other, own)), labels, claims) | shared
     refused.append(Refusal(medium.touching(torn), MEDIUM, "shared"))
     medium = medium.sparing(torn)
     groups = medium.of(labels)
@@ -164,8 +178,8 @@ def _joined(
     person = joined.labels[labels]
 
     alone = np.bincount(person)[person] == 1
-    status = np.where(hub, _HUB, np.where(torn & alone, _SHARED, _OK)).astype(np.int8)
-    return _Joined(person, status, refused, weak, medium.where(~clashed))
+    status = np.where(hub, HUB, np.where(torn & alone, SHARED, OK)).astype(np.int8)
+    return _Persons(person, status, refused, weak, medium.where(~clashed))
 
 
 # ---------------------------------------------------------------------- nodes
@@ -278,32 +292,32 @@ def _at_time(
 # ---------------------------------------------------------------------- review
 
 
-def _review(nodes: Nodes, joined: _Joined) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _review(nodes: Nodes, persons: _Persons) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return pairs of persons that may be one, (2, k), and codes of the reason, (k,).
 
     Persons who were seen with one identifier that is nobody's are each paired with one of them.
     """
     clues = [
         (each.pairs, each.reason)
-        for each in joined.refused
+        for each in persons.refused
         if each.reason in {"conflict", "shared"}
     ]
-    clues += [(joined.medium, "single"), (joined.weak, "weak")]
+    clues += [(persons.medium, "single"), (persons.weak, "weak")]
     reason = np.concatenate(
-        [np.full(len(pairs.a), _CLUES.index(name), np.int64) for pairs, name in clues]
+        [np.full(len(pairs.a), CLUES.index(name), np.int64) for pairs, name in clues]
     )
-    a = joined.person[np.concatenate([pairs.a for pairs, _ in clues])]
-    b = joined.person[np.concatenate([pairs.b for pairs, _ in clues])]
-    size = count(joined.person)
+    a = persons.person[np.concatenate([pairs.a for pairs, _ in clues])]
+    b = persons.person[np.concatenate([pairs.b for pairs, _ in clues])]
+    size = count(persons.person)
     somebody = np.zeros(size, bool)
-    somebody[joined.person[nodes.role == ACCOUNT]] = True
+    somebody[persons.person[nodes.role == ACCOUNT]] = True
     direct = somebody[a] & somebody[b] & (a != b)
     single = somebody[a] != somebody[b]
     via = np.where(somebody[a], b, a)[single]
     who, why = np.where(somebody[a], a, b)[single], reason[single]
     star = np.full(size, size)
     np.minimum.at(star, via, who)
-    doubt = np.full(size, len(_CLUES))
+    doubt = np.full(size, len(CLUES))
     is_star = who == star[via]
     np.minimum.at(doubt, via[is_star], why[is_star])
     low = np.append(np.minimum(a, b)[direct], star[via])
@@ -311,7 +325,7 @@ def _review(nodes: Nodes, joined: _Joined) -> tuple[NDArray[np.int64], NDArray[n
     reason = np.append(reason[direct], np.maximum(why, doubt[via]))
     apart = low != high
     # Of several reasons the best one is told.
-    order = np.sort((low[apart] * size + high[apart]) * len(_CLUES) + reason[apart])
-    pair, reason = np.divmod(order, len(_CLUES))
+    order = np.sort((low[apart] * size + high[apart]) * len(CLUES) + reason[apart])
+    pair, reason = np.divmod(order, len(CLUES))
     best = np.diff(pair, prepend=-1) != 0
     return np.stack(np.divmod(pair[best], max(size, 1))), reason[best]

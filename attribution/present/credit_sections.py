@@ -103,8 +103,14 @@ def _unattributed_row(
         timed = report.journeys.ages is not None
         why = words("why_unattributed" if timed else "why_unattributed_paths")
         mark = charts.single_mark(scale, high, words.written(high, unit))
-        return [name, mark if high <= scale.high else "", words.written(high, unit),
-                words.percent(0.0), "", why]
+        return [
+            name,
+            mark if high <= scale.high else "",
+            words.written(high, unit),
+            words.percent(0.0),
+            "",
+            why,
+        ]
     spoken = _spoken(report, name, line)
     mark = charts.range_marks(scale, line, first, last, report.headline, spoken)
     return [

@@ -153,9 +153,7 @@ def _lags(report: Report, buyers: Journeys) -> Markup:
         title,
         figure(
             charts.bars(within, [words.percent(s).rstrip("%") for s in within], names, title),
-            _noted(
-                report, words("lag_note", window=report.span(168), share=words.percent(week))
-            ),
+            _noted(report, words("lag_note", window=report.span(168), share=words.percent(week))),
         ),
     )
 

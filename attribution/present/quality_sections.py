@@ -7,16 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 from markupsafe import Markup
 
-from attribution.names import __version__
+from attribution.names import DEFAULT_TIMEZONE, __version__
 from attribution.present import charts
 from attribution.present.markup import Fragment, figure, page, row, section, style, table
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Sequence
 
-    from attribution.present.words import Words
+    from attribution.present.words import Unit, Words
     from attribution.store.quality import Quality
 
 __all__ = [
@@ -32,7 +33,9 @@ __all__ = [
 
 _LONGEST = 6  # identifiers of one person that get a bar of their own
 _SHOWN = 12
+_DAYS = 14
 _COUNTS = ["orders", "with_person", "touched", "touched_twice"]
+_SPANS = ((86_400, "span_days"), (3_600, "span_hours"), (60, "span_minutes"), (1, "span_seconds"))
 
 
 @dataclass(frozen=True)
@@ -50,54 +53,64 @@ class QualityReport:
     timezone
         Of instants and days.
     lookback
-        As the measurements took it, in words of the configuration.
+        As the measurements took it.
     """
 
     quality: Quality
     words: Words
-    brand: str
-    timezone: str
-    lookback: str
+    brand: str = ""
+    timezone: str = DEFAULT_TIMEZONE
+    lookback: str | pd.Timedelta = "30D"
+
+    def count(self, number: float) -> str:
+        """Return a count as the language writes it."""
+        return self.words.count(int(number))
 
     def share(self, part: float, whole: float) -> str:
-        """Return a part as a percentage of a whole, or a dash where there is no whole."""
-        return self.words.percent(part / whole, 1) if whole else "–"
+        """Return a part as a percentage of a whole, or a dash where there is no whole.
 
-    def instant(self, ms: int | float) -> str:
+        A part that is not the whole is never shown as the whole.
+        """
+        if not whole:
+            return "–"
+        text = self.words.percent(part / whole, 1)
+        return ">99.9%" if part < whole and text == "100.0%" else text
+
+    def instant(self, ms: float) -> str:
         """Return an instant in the workspace's time zone."""
         at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(ms))
         return f"{at.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M}"
 
     def span(self, ms: float) -> str:
         """Return a duration in its largest sensible unit."""
-        seconds = ms / 1000
-        for size, unit in ((86_400, "span_days"), (3_600, "span_hours"), (60, "span_minutes")):
-            if abs(seconds) >= size:
-                return self.words(unit, n=f"{seconds / size:.1f}")
-        return self.words("span_seconds", n=f"{seconds:.1f}")
+        seconds = float(ms) / 1000
+        size, unit = next((s for s in _SPANS if abs(seconds) >= s[0]), _SPANS[-1])
+        return self.words(unit, n=f"{seconds / size:.1f}".removesuffix(".0"))
 
 
 def opening(report: QualityReport) -> Fragment:
     """Return the style sheet and the finding: how many orders could be explained at all."""
-    words = report.words
-    sums = report.quality.coverage[_COUNTS].sum()
-    orders = int(sums["orders"])
+    words, quality = report.words, report.quality
+    sums = quality.coverage[_COUNTS].sum()
+    orders, findings = int(sums["orders"]), int(quality.quarantine["findings"].sum())
+    waiting = words("quality_waiting", waiting=report.count(findings)) if findings else ""
     if orders:
         finding = words(
             "quality_headline",
             touched=report.share(sums["touched"], orders),
             twice=report.share(sums["touched_twice"], orders),
         )
-        waiting = int(report.quality.quarantine["rows"].sum())
         detail = words(
             "quality_subtitle",
-            orders=words("orders", count=words.count(orders)),
+            orders=words("orders", count=report.count(orders)),
             known=report.share(sums["with_person"], orders),
-            waiting=words.count(waiting),
         )
     else:
-        finding, detail = words("quality_headline_none"), words("quality_subtitle_none")
-    kicker = f"{report.brand} · {words('quality_title')}"
+        finding = words("quality_headline_none")
+        held = int(quality.freshness["rows"].sum()) or findings
+        detail = words("quality_subtitle_held" if held else "quality_subtitle_none")
+    kicker = " · ".join(part for part in (report.brand, words("quality_title")) if part)
+    detail = words("sentence_gap").join(part for part in (detail, waiting) if part)
     return page(
         words.language,
         style(),
@@ -105,169 +118,268 @@ def opening(report: QualityReport) -> Fragment:
     )
 
 
+# ---------------------------------------------------------------------- coverage
+
+
 def coverage(report: QualityReport) -> Fragment:
-    """Return orders with a person and with touchpoints, by platform and by day."""
+    """Return orders with a person and with touchpoints, by platform, and by platform and day."""
     words, frame = report.words, report.quality.coverage
     if not len(frame):
         return _nothing(report, "coverage_kicker")
     named = frame.groupby("platform_name", sort=False)[_COUNTS].sum()
     named = named.sort_values("orders", ascending=False, kind="stable")
     total = frame[_COUNTS].sum()
-    head = [
-        words("coverage_platform"),
-        words("coverage_orders"),
-        words("coverage_person"),
-        words("coverage_touched"),
-        words("coverage_twice"),
-    ]
+    names = ("platform", "orders", "person", "touched", "twice")
 
     def line(name: str, counts: pd.Series) -> list[str]:
         orders = counts["orders"]
         shares = (report.share(counts[column], orders) for column in _COUNTS[1:])
-        return [name, words.count(orders), *shares]
+        return [name, report.count(orders), *shares]
 
     body = [line(str(name), counts) for name, counts in named.iterrows()]
     body.append(line(words("coverage_all"), total))
-    rows = ["" for _ in named.index] + ["sum"]
-    worst = named[named["orders"] >= 0.05 * total["orders"]]
-    lowest = (worst["touched"] / worst["orders"]).idxmin()
+    lookback = report.span(pd.Timedelta(report.lookback) / pd.Timedelta(milliseconds=1))
     by_platform = section(
         words("coverage_kicker"),
-        words(
-            "coverage_heading",
-            platform=str(lowest),
-            share=report.share(worst.loc[lowest, "touched"], worst.loc[lowest, "orders"]),
-        ),
+        _coverage_title(report, named),
         figure(
-            table(head, body, kinds=["name", "", "", "", ""], rows=rows),
-            words("coverage_note", lookback=report.lookback),
+            table(
+                [words(f"coverage_{name}") for name in names],
+                body,
+                kinds=["name", "", "", "", ""],
+                rows=["" for _ in named.index] + ["sum"],
+            ),
+            words("coverage_note", lookback=lookback),
         ),
     )
-    return page(words.language, row("even", by_platform, _days(report)))
+    return page(words.language, row("even", by_platform, _days(report, named.index)))
 
 
-def _days(report: QualityReport) -> Markup:
-    words = report.words
-    days = report.quality.coverage.groupby("day")[_COUNTS].sum().sort_index().tail(14)
-    shares = list((days["touched"] / days["orders"]).astype(float))
-    title = words(
-        "coverage_days_heading",
-        low=words.percent(min(shares)),
-        high=words.percent(max(shares)),
+def _coverage_title(report: QualityReport, named: pd.DataFrame) -> str:
+    """Say where most of the orders without a touchpoint are."""
+    words, lost = report.words, named["orders"] - named["touched"]
+    total = int(lost.sum())
+    if not total:
+        return words("coverage_heading_full")
+    if len(named) == 1:
+        return words("coverage_heading_one", lost=report.count(total), platform=named.index[0])
+    most = lost[lost == lost.max()]
+    key = "coverage_heading_alike" if len(most) > 1 else "coverage_heading"
+    return words(
+        key,
+        platform=words.listed([str(name) for name in most.index]),
+        lost=report.count(most.iloc[0]),
+        total=report.count(total),
+    )
+
+
+def _days(report: QualityReport, platforms: Sequence[str]) -> Markup:
+    """Return the share of orders with a touchpoint as a table of platforms and days."""
+    words, frame = report.words, report.quality.coverage
+    by_day = frame.groupby("day")[_COUNTS].sum().sort_index().tail(_DAYS)
+    cells = frame.groupby(["platform_name", "day"])[_COUNTS].sum()
+    shares = by_day["touched"].astype(float) / by_day["orders"].astype(float)
+    low, high = (words.percent(end) for end in (shares.min(), shares.max()))
+
+    def cell(counts: pd.Series | None) -> Markup | str:
+        if counts is None or not counts["orders"]:
+            return "–"
+        share = float(counts["touched"]) / float(counts["orders"])
+        text = words.percent(share).rstrip("%")
+        return Markup('<td style="background:rgba(var(--above),{:.2f})" title="{}">{}</td>').format(
+            share * 0.45, f"{int(counts['touched'])} / {int(counts['orders'])}", text
+        )
+
+    body = [
+        [
+            str(name),
+            *(
+                cell(cells.loc[(name, day)] if (name, day) in cells.index else None)
+                for day in by_day.index
+            ),
+        ]
+        for name in platforms
+    ]
+    body.append([words("coverage_all"), *(cell(counts) for _, counts in by_day.iterrows())])
+    title = (
+        words("coverage_days_heading", low=low, high=high)
+        if low != high
+        else words("coverage_days_heading_same", share=low)
     )
     return section(
         words("coverage_days_kicker"),
         title,
         figure(
-            charts.bars(
-                shares,
-                [words.percent(share).rstrip("%") for share in shares],
-                [str(day)[5:] for day in days.index],
-                title,
+            table(
+                [words("coverage_platform"), *(str(day)[5:] for day in by_day.index)],
+                body,
+                kinds=["name", *("" for _ in by_day.index)],
+                rows=["" for _ in platforms] + ["sum"],
+                name="days",
             ),
-            words("coverage_days_note", orders=words.count(float(days["orders"].sum()))),
+            words(
+                "coverage_days_note", days=len(by_day), orders=report.count(by_day["orders"].sum())
+            ),
         ),
     )
 
 
+# ---------------------------------------------------------------------- freshness
+
+
 def freshness(report: QualityReport) -> Fragment:
     """Return how new each source is, and how late its touchpoints arrive."""
-    words, frame = report.words, report.quality.freshness
-    if not len(frame):
+    words = report.words
+    dated = report.quality.freshness.dropna(subset=["last_at"])
+    if not len(dated):
         return _nothing(report, "freshness_kicker")
-    newest = int(frame["last_at"].max())
-    ordered = frame.sort_values("last_at", kind="stable")
+    by_source = (
+        dated.groupby("source", sort=False)
+        .agg(tables=("table", ", ".join), rows=("rows", "sum"), last_at=("last_at", "max"))
+        .sort_values("last_at", kind="stable")
+    )
+    newest = int(by_source["last_at"].max())
     late = report.quality.lateness.set_index("source")
+    shown, rest = by_source.iloc[:_SHOWN], by_source.iloc[_SHOWN:]
     body = []
-    for source, name, rows, last in ordered[["source", "table", "rows", "last_at"]].itertuples(
-        index=False
-    ):
-        known = name == "touchpoints" and source in late.index
+    for source, tables, rows, last in shown.itertuples():
+        known = source in late.index
         body.append(
             [
-                source,
-                name,
-                words.count(rows),
+                Markup('<td class="name" title="{0}">{0}</td>').format(source),
+                tables,
+                report.count(rows),
                 report.instant(last),
-                report.span(newest - last) if newest > last else "–",
-                report.span(late.loc[source, "median_ms"]) if known else "",
-                report.span(late.loc[source, "late_ms"]) if known else "",
+                report.span(newest - int(last)) if newest > last else "–",
+                report.span(late.loc[source, "median_ms"]) if known else "–",
+                report.span(late.loc[source, "late_ms"]) if known else "–",
             ]
         )
-    oldest = ordered.iloc[0]
+    if len(rest):
+        name = words("freshness_others", count=report.count(len(rest)))
+        spans = {
+            report.span(newest - int(last)) if newest > last else "–"
+            for last in (rest["last_at"].min(), rest["last_at"].max())
+        }
+        behind = (
+            "–".join(sorted(spans, key=len))
+            if spans == {"–"}
+            else (words("freshness_within", span=report.span(newest - int(rest["last_at"].min()))))
+        )
+        body.append([name, "", report.count(rest["rows"].sum()), "", behind, "", ""])
     keys = ("source", "table", "rows", "last", "behind", "median", "late")
+    early = int(report.quality.lateness["before_it_happened"].sum())
+    note = words("freshness_note")
+    if early:
+        note += words("sentence_gap") + words("freshness_early", count=report.count(early))
     return page(
         words.language,
         section(
             words("freshness_kicker"),
-            words(
-                "freshness_heading",
-                newest=report.instant(newest),
-                source=str(oldest["source"]),
-                behind=report.span(newest - int(oldest["last_at"])),
-            ),
+            _freshness_title(report, by_source, newest),
             figure(
                 table(
                     [words(f"freshness_{key}") for key in keys],
                     body,
                     kinds=["name", "why", "", "", "", "", ""],
+                    rows=["" for _ in shown.index] + ["rest"],
                 ),
-                words("freshness_note"),
+                note,
             ),
         ),
     )
 
 
+def _freshness_title(report: QualityReport, by_source: pd.DataFrame, newest: int) -> str:
+    words, oldest = report.words, int(by_source["last_at"].iloc[0])
+    reach = words("freshness_reach", newest=report.instant(newest))
+    if len(by_source) == 1 or oldest == newest:
+        return reach
+    furthest = by_source.index[by_source["last_at"] == oldest]
+    return words(
+        "freshness_heading",
+        reach=reach,
+        source=words.listed([str(source) for source in furthest[:3]]),
+        behind=report.span(newest - oldest),
+    )
+
+
+# ---------------------------------------------------------------------- what was set aside
+
+
 def set_aside(report: QualityReport) -> Fragment:
     """Return the quarantine by reason, doubles, and orders left out by a rule."""
+    words = report.words
+    return page(
+        words.language,
+        _waiting(report),
+        row("even", _doubles(report), _excluded(report)),
+    )
+
+
+def _waiting(report: QualityReport) -> Markup:
     words, frame = report.words, report.quality.quarantine
-    shown = frame.head(_SHOWN)
-    place = shown["table"].fillna("") + "." + shown["column"].fillna("")
+    if not len(frame):
+        return section(words("quarantine_kicker"), words("quarantine_heading_none"))
+    shown, rest = frame.head(_SHOWN), frame.iloc[_SHOWN:]
+    if len(rest) == 1:  # a row "1 other kind" would save nothing
+        shown, rest = frame, rest.iloc[:0]
+    place = shown["table"].fillna("").astype(str) + "." + shown["column"].fillna("").astype(str)
     body = [
-        [str(source), where.strip("."), str(expected), str(remedy), words.count(rows)]
+        [
+            Markup('<td class="name" title="{0}">{0}</td>').format(source),
+            where.strip("."),
+            str(expected),
+            str(remedy),
+            report.count(rows),
+        ]
         for source, where, expected, remedy, rows in zip(
-            shown["source"], place, shown["expected"], shown["remedy"], shown["rows"], strict=True
+            shown["source"],
+            place,
+            shown["expected"].fillna(""),
+            shown["remedy"].fillna(""),
+            shown["findings"],
+            strict=True,
         )
     ]
-    total = int(frame["rows"].sum())
+    if len(rest):
+        name = words("quarantine_others", count=report.count(len(rest)))
+        body.append([name, "", "", "", report.count(rest["findings"].sum())])
     heads = ("source", "place", "expected", "remedy", "rows")
-    waiting = section(
+    return section(
         words("quarantine_kicker"),
-        words("quarantine_heading", rows=words.count(total), kinds=words.count(len(frame)))
-        if total
-        else words("quarantine_heading_none"),
-        *(
-            [
-                figure(
-                    table(
-                        [words(f"quarantine_{head}") for head in heads],
-                        body,
-                        kinds=["name", "why", "why wrap", "why wrap", ""],
-                    ),
-                    words("quarantine_note"),
-                )
-            ]
-            if total
-            else []
+        words(
+            "quarantine_heading",
+            rows=report.count(frame["findings"].sum()),
+            kinds=report.count(len(frame)),
+        ),
+        figure(
+            table(
+                [words(f"quarantine_{head}") for head in heads],
+                body,
+                kinds=["name", "why", "why wrap", "why wrap", ""],
+                rows=["" for _ in shown.index] + ["rest"],
+            ),
+            words("quarantine_note"),
         ),
     )
-    return page(words.language, waiting, row("even", _doubles(report), _excluded(report)))
 
 
 def _doubles(report: QualityReport) -> Markup:
     words, frame = report.words, report.quality.duplicates
-    frame = frame[frame["rows"] > 0].sort_values("table", kind="stable")
+    kicker = words("doubles_kicker")
     arrived = int(frame["rows"].sum())
+    if not arrived:
+        return section(kicker, words("quality_nothing"))
     gone = arrived - int(frame["kept"].sum())
     body = [
-        [str(name), words.count(rows), words.count(rows - kept)]
+        [str(name), report.count(rows), report.count(rows - kept)]
         for name, rows, kept in frame[["table", "rows", "kept"]].itertuples(index=False)
     ]
+    key = "doubles_heading" if gone else "doubles_heading_none"
     return section(
-        words("doubles_kicker"),
-        words(
-            "doubles_heading", gone=words.count(gone), rows=words.count(int(frame["rows"].sum()))
-        ),
+        kicker,
+        words(key, gone=report.count(gone), rows=report.count(arrived)),
         figure(
             table(
                 [words("doubles_table"), words("doubles_rows"), words("doubles_gone")],
@@ -280,119 +392,187 @@ def _doubles(report: QualityReport) -> Markup:
 
 
 def _excluded(report: QualityReport) -> Markup:
+    """Return rows left out by a rule: orders that count nowhere, and the ERP's rows of others."""
     words, frame = report.words, report.quality.excluded
-    unit = words.money_unit(float(frame["paid_fen"].fillna(0).max()) if len(frame) else 0.0)
+    kicker = words("excluded_kicker")
+    if not len(frame):
+        return section(kicker, words("excluded_heading_nothing"))
+    nowhere = int((frame["rows"] - frame["order_counts"]).sum())
+    elsewhere = int(frame["order_counts"].sum())
+    unit = words.money_unit(float(frame["paid_fen"].fillna(0).abs().max()))
+    sides = {"erp": words("excluded_erp")}
     body = [
-        [str(why), words.count(rows), words.written(float(paid or 0), unit)]
-        for why, rows, paid in frame[["why", "rows", "paid_fen"]].fillna(0).itertuples(index=False)
+        [
+            _reason(words, str(why)),
+            sides.get(str(side), words("excluded_platform")),
+            report.count(rows),
+            report.count(counts),
+            _money(words, paid, unit),
+        ]
+        for why, side, rows, counts, paid in frame[
+            ["why", "known_from", "rows", "order_counts", "paid_fen"]
+        ].itertuples(index=False)
     ]
-    count = int(frame["rows"].sum()) if len(frame) else 0
+    key = "excluded_heading" if nowhere else "excluded_heading_none"
+    title = words(key, count=report.count(nowhere))
+    if elsewhere:
+        title += words("clause_gap") + words("excluded_elsewhere", count=report.count(elsewhere))
+    heads = [words(f"excluded_{head}") for head in ("why", "side", "rows", "counts")]
     return section(
-        words("excluded_kicker"),
-        words("excluded_heading", count=words.count(count)),
+        kicker,
+        title,
         figure(
-            table(
-                [words("excluded_why"), words("excluded_rows"), unit.label],
-                body,
-                kinds=["name", "", ""],
-            ),
+            table([*heads, unit.label], body, kinds=["name", "why", "", "", ""]),
             words("excluded_note"),
         ),
     )
 
 
+def _reason(words: Words, why: str) -> str:
+    """Return a shipped mapping's reason in the report's language; a user's own as it is."""
+    try:
+        return words(f"reason {why}")
+    except KeyError:
+        return why
+
+
+def _money(words: Words, fen: object, unit: Unit) -> str:
+    return "–" if pd.isna(fen) else words.written(float(fen), unit)  # type: ignore[arg-type,call-overload]
+
+
+# ---------------------------------------------------------------------- people
+
+
 def people_and_aliases(report: QualityReport) -> Fragment:
     """Return how many identifiers people have, shared identifiers, and unmapped streamers."""
+    words = report.words
+    return page(words.language, row("even", _sizes(report), _aliases(report)))
+
+
+def _sizes(report: QualityReport) -> Markup:
     words, people = report.words, report.quality.people
-    if not len(people):
-        return _nothing(report, "people_kicker")
+    kicker = words("people_kicker")
     total = int(people["persons"].sum())
-    size = people["identifiers"].clip(upper=_LONGEST)
-    counts = people.groupby(size)["persons"].sum().reindex(range(1, _LONGEST + 1), fill_value=0)
+    if not total:
+        return section(kicker, words("quality_nothing"))
+    size = people["identifiers"].clip(lower=1, upper=_LONGEST).astype(int)
+    counts = people["persons"].astype(int).groupby(size).sum()
+    counts = counts.reindex(range(1, _LONGEST + 1), fill_value=0)
     shares = [float(count) / total for count in counts]
     names = [f"{n}" if n < _LONGEST else f"{n}+" for n in counts.index]
-    status = report.quality.identifiers.set_index("status")["rows"]
-    several = 1 - shares[0]
-    title = words("people_heading", persons=words.count(total), several=words.percent(several))
-    sizes = section(
-        words("people_kicker"),
+    title = words(
+        "people_heading",
+        persons=report.count(total),
+        several=report.share(total - int(counts.iloc[0]), total),
+    )
+    return section(
+        kicker,
         title,
         figure(
             charts.bars(shares, [words.percent(s).rstrip("%") for s in shares], names, title),
-            words(
-                "people_note",
-                hubs=words.count(int(status.get("hub", 0))),
-                review=words.count(int(status.get("review", 0))),
-            ),
+            words("people_note"),
         ),
+        _identifiers(report),
     )
-    return page(words.language, row("even", sizes, _aliases(report)))
+
+
+def _identifiers(report: QualityReport) -> Markup:
+    """Return identifiers by kind, with those that join nobody."""
+    words, frame = report.words, report.quality.identifiers
+    by_type = frame.pivot_table(
+        index="id_type", columns="status", values="rows", aggfunc="sum", fill_value=0
+    ).astype(int)
+    statuses = ("hub", "shared", "review")
+    by_type = by_type.reindex(columns=[*by_type.columns.union(statuses)], fill_value=0)
+    totals = by_type.sum(axis=1).sort_values(ascending=False, kind="stable")
+    head = [words("identifiers_kind"), words("identifiers_all")]
+    head += [words(f"identifiers_{status}") for status in statuses]
+    shown = totals.index[:_SHOWN]
+
+    def line(name: str, counts: pd.Series) -> list[str]:
+        return [name, report.count(counts.sum()), *(report.count(counts[s]) for s in statuses)]
+
+    body = [line(str(kind), by_type.loc[kind]) for kind in shown]
+    rest = by_type.drop(index=shown)
+    if len(rest):
+        body.append(line(words("identifiers_others", count=report.count(len(rest))), rest.sum()))
+    body.append(line(words("coverage_all"), by_type.sum()))
+    rows = ["" for _ in shown] + (["rest"] if len(rest) else []) + ["sum"]
+    return figure(
+        table(head, body, kinds=["name", "", "", "", ""], rows=rows, name="after"),
+        words("identifiers_note"),
+    )
 
 
 def _aliases(report: QualityReport) -> Markup:
     words, frame = report.words, report.quality.aliases
     if not len(frame):
         return section(words("aliases_kicker"), words("aliases_heading_none"))
+    shown, rest = frame.head(_SHOWN), frame.iloc[_SHOWN:]
+    columns = ["platform", "id_type", "value", "rows", "orders"]
     body = [
-        [str(value), f"{platform} · {kind}", words.count(rows), words.count(orders)]
-        for platform, kind, value, rows, orders in frame.head(_SHOWN)[
-            ["platform", "id_type", "value", "rows", "orders"]
-        ].itertuples(index=False)
+        [str(value), f"{platform} · {kind}", report.count(rows), report.count(orders)]
+        for platform, kind, value, rows, orders in shown[columns].itertuples(index=False)
     ]
+    if len(rest):
+        name = words("aliases_others", count=report.count(len(rest)))
+        sums = (report.count(rest[column].sum()) for column in ("rows", "orders"))
+        body.append([name, "", *sums])
     return section(
         words("aliases_kicker"),
-        words("aliases_heading", count=words.count(len(frame))),
+        words("aliases_heading", count=report.count(len(frame))),
         figure(
             table(
                 [words(f"aliases_{head}") for head in ("value", "kind", "rows", "orders")],
                 body,
                 kinds=["name", "why", "", ""],
+                rows=["" for _ in shown.index] + ["rest"],
             ),
             words("aliases_note"),
         ),
     )
 
 
+# ---------------------------------------------------------------------- platforms against ERP
+
+
 def reconciliation(report: QualityReport) -> Fragment:
     """Return paid orders and money by platform, as platforms and as the ERP have them."""
     words, frame = report.words, report.quality.reconciliation
-    if not len(frame):
-        return _nothing(report, "reconciliation_kicker")
-    numbers = [
+    counts = [
         "platform_orders",
         "erp_orders",
         "only_platform",
+        "only_platform_left_out",
         "only_erp",
-        "platform_paid_fen",
-        "erp_paid_fen",
-        "difference_fen",
     ]
-    sums = frame.groupby("platform_name", sort=False)[numbers].sum()
+    money = ["platform_paid_fen", "erp_paid_fen", "difference_fen"]
+    total = frame[[*counts, *money]].sum()
+    for side, key in (("erp_orders", "no_erp"), ("platform_orders", "no_platform")):
+        if not total[side]:
+            kicker = words("reconciliation_kicker")
+            key = f"reconciliation_{key}" if len(frame) else "quality_nothing"
+            return page(words.language, section(kicker, words(key)))
+    sums = frame.groupby("platform_name", sort=False)[[*counts, *money]].sum()
     sums = sums.sort_values("platform_paid_fen", ascending=False, kind="stable")
-    total = frame[numbers].sum()
-    unit = words.money_unit(float(total[numbers[4:]].abs().max()))
+    unit = words.money_unit(float(total[money].astype(float).abs().max()))
 
     def line(name: str, figures: pd.Series) -> list[str]:
         return [
             name,
-            *(words.count(int(figures[column])) for column in numbers[:4]),
-            *(words.written(float(figures[column]), unit) for column in numbers[4:]),
+            *(report.count(figures[column]) for column in counts),
+            *(words.written(float(figures[column]), unit) for column in money),
         ]
 
     body = [line(str(name), figures) for name, figures in sums.iterrows()]
     body.append(line(words("coverage_all"), total))
-    head = [words(f"reconciliation_{column.removesuffix('_fen')}") for column in numbers]
-    head = [*head[:4], *(f"{name} {unit.label}" for name in head[4:])]
+    head = [words(f"reconciliation_{column.removesuffix('_fen')}") for column in (*counts, *money)]
+    head[len(counts) :] = [f"{name} {unit.label}" for name in head[len(counts) :]]
     return page(
         words.language,
         section(
             words("reconciliation_kicker"),
-            words(
-                "reconciliation_heading",
-                only_platform=words.count(int(total["only_platform"])),
-                only_erp=words.count(int(total["only_erp"])),
-                difference=words.money(float(total["difference_fen"])),
-            ),
+            _reconciliation_title(report, total),
             figure(
                 table(
                     [words("coverage_platform"), *head],
@@ -404,6 +584,23 @@ def reconciliation(report: QualityReport) -> Fragment:
             ),
         ),
     )
+
+
+def _reconciliation_title(report: QualityReport, total: pd.Series) -> str:
+    words, difference = report.words, int(total["difference_fen"])
+    alone, erp = int(total["only_platform"]), int(total["only_erp"])
+    if not alone and not erp:
+        same = words("reconciliation_same", count=report.count(total["platform_orders"]))
+        gap = words("reconciliation_gap", difference=words.money(difference))
+        return same + (words("clause_gap") + gap if difference else "")
+    left_out = int(total["only_platform_left_out"])
+    parts = [
+        words("reconciliation_only", only_platform=report.count(alone), only_erp=report.count(erp))
+    ]
+    if left_out:
+        parts.append(words("reconciliation_left_out", count=report.count(left_out)))
+    parts.append(words("reconciliation_gap", difference=words.money(difference)))
+    return words("clause_gap").join(parts)
 
 
 def closing(report: QualityReport) -> Fragment:

@@ -93,9 +93,7 @@ def save_quality(
     report: QualityReport, inputs: Sequence[str | Mapping[str, str]], folder: Path
 ) -> None:
     """Write every frame of a data-quality report as Parquet and CSV, and a manifest's facts."""
-    frames = {
-        field.name: getattr(report.quality, field.name) for field in fields(report.quality)
-    }
+    frames = {field.name: getattr(report.quality, field.name) for field in fields(report.quality)}
     save_frames(frames, folder)
     facts = {
         "language": report.words.language,

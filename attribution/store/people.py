@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from attribution.identity.resolve import People, Rules
+    from attribution.identity.resolve import People
+    from attribution.identity.rules import Rules
     from attribution.store.parts import Marker
 
 _BATCH = 1_000_000  # links in memory as text at once

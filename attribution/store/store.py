@@ -21,7 +21,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from attribution.errors import DataError, quoted
-from attribution.identity.resolve import Rules
+from attribution.identity.rules import Rules
 from attribution.names import DEFAULT_TIMEZONE
 from attribution.store.connection import (
     create_steps,
@@ -187,7 +187,9 @@ class Store:
             listing = self._listing()
             try:
                 return read(listing)
-            except (duckdb.IOException, duckdb.InvalidInputException, OSError, pa.ArrowException):
+            except (duckdb.ParserException, duckdb.CatalogException):
+                raise  # the query's own fault
+            except (duckdb.Error, OSError, UnicodeError, pa.ArrowException):
                 if self._listing() == listing:
                     _refuse_broken(self.folder, listing)
                     raise
@@ -287,8 +289,8 @@ def _refuse_broken(folder: Path, listing: _Listing) -> None:
         try:
             with parquet.ParquetFile(file) as opened:
                 for group in range(opened.num_row_groups):
-                    opened.read_row_group(group)
-        except (OSError, pa.ArrowException) as error:
+                    opened.read_row_group(group).validate(full=True)
+        except (OSError, UnicodeError, pa.ArrowException) as error:
             remedy = (
                 "Remove the folder it lies in; it is made anew."
                 if file in people

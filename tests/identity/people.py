@@ -74,7 +74,7 @@ def people(links, extra=(), rules=None, hashes=hashed):
 
 def groups(found, known, hashes=hashed):
     name_of = {hashes(name): name for name in known}
-    rows = found.identities.to_pylist()
+    rows = in_time(found)
     turn: dict[str, int] = {}
     out: dict[str, set[str]] = {}
     for row in rows:
@@ -86,3 +86,8 @@ def groups(found, known, hashes=hashed):
 
 def together(*persons):
     return {frozenset(each.split()) for each in persons}
+
+
+def in_time(found):
+    """Return the rows of identities, a phone's periods in order."""
+    return sorted(found.identities.to_pylist(), key=lambda row: row["valid_from"] or 0)

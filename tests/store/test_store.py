@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from attribution.errors import DataError
-from attribution.identity.resolve import Rules
+from attribution.identity.rules import Rules
 from attribution.store import people as kept_people
 from attribution.store.parts import read_markers, writing
 from attribution.store.store import Store, open_store

@@ -541,6 +541,20 @@ def test_lines_of_the_erp_stand_in_where_no_platform_file_gives_any():
     ]
 
 
+def test_a_line_of_a_merged_erp_order_that_names_no_order_is_put_under_none():
+    world = planted(
+        {
+            "erp_orders": [erp("E1", "1", 100), erp("E1", "2", 100), erp("E2", "3", 100)],
+            "erp_lines": [
+                {"erp_order_id": "E1", "line_id": "a", "paid_fen": 100},
+                {"erp_order_id": "E2", "line_id": "b", "paid_fen": 100},
+            ],
+        }
+    )
+    lines = listed(world, "order_lines")
+    assert [(row["order_id"], row["line_id"]) for row in lines] == [("3", "b")]
+
+
 def test_a_row_of_the_erp_without_platform_joins_the_order_of_its_number():
     world = planted(
         {
