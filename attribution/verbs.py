@@ -179,8 +179,8 @@ def _dates(files: Sequence[FileReport], zone: ZoneInfo) -> str:
 
 def map_file(chosen: argparse.Namespace) -> int:
     """Propose a mapping for an unknown file, or list the mappings there are."""
-    from attribution.intake.mapping import mapping_names
-    from attribution.intake.propose import propose
+    from attribution.mapping.mapping_file import mapping_names
+    from attribution.proposal.propose import propose
 
     if chosen.file is None:
         say(text_table(["mapping", "reads"], mapping_names(chosen.workspace / "mappings")))
@@ -287,8 +287,8 @@ def tag(chosen: argparse.Namespace) -> int:
     """Make tagged links from a table of placements."""
     import pyarrow as pa
 
-    from attribution.intake.sources import open_source
     from attribution.intake.tag import tag_links, write_links
+    from attribution.sources.files import open_source
 
     rows = [batch.table for batch in open_source(chosen.workspace / chosen.file)]
     try:

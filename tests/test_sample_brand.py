@@ -22,7 +22,7 @@ from attribution import shipped
 
 SAMPLE = shipped("data", "sample")
 RAW = SAMPLE / "raw"
-MAPPINGS = Path(attribution.__file__).parent / "intake" / "mappings"
+MAPPINGS = Path(attribution.__file__).parent / "mapping" / "mappings"
 TRUTH = json.loads((SAMPLE / "truth.json").read_text(encoding="utf-8"))
 PLANTED = {trap: ids for trap, _, ids in TRUTH["planted"]}
 BAD = {(file, row) for file, row, _ in TRUTH["quarantine"]}

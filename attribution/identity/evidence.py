@@ -81,10 +81,17 @@ class Known(NamedTuple):
     id_types: tuple[str, ...]
     spaces: int
 
-    def names(self, codes: NDArray[np.int64], tail: NDArray[np.int64]) -> pa.ChunkedArray:
-        """Return names of "p" and a hash's digits, and of ``.tail`` where tail is not `LATE`."""
-        blocks = range(0, max(len(codes), 1), _BATCH)
-        parts = [self._names(codes[i : i + _BATCH], tail[i : i + _BATCH]) for i in blocks]
+    def names(
+        self, codes: NDArray[np.int64], tail: NDArray[np.int64], chosen: NDArray[np.integer]
+    ) -> pa.ChunkedArray:
+        """Return the names of the persons chosen: "p" and the digits of the hash he is named after.
+
+        Where his tail is not `LATE` it follows behind a dot.
+        """
+        parts = []
+        for start in range(0, max(len(chosen), 1), _BATCH):
+            block = chosen[start : start + _BATCH]
+            parts.append(self._names(codes[block], tail[block]))
         return pa.chunked_array(parts, pa.string())
 
     def _names(self, codes: NDArray[np.int64], tail: NDArray[np.int64]) -> pa.StringArray:

@@ -143,14 +143,16 @@ def people(
     person = joined.person[joined.thing]
     named, tail = _oldest(found, person, later, count(joined.person))
     review = outcome.review
+    # The smaller tables first: what they need for a while is gone when the large ones are made.
+    refused = _refused(identifiers, found, joined, outcome)
     return People(
         _identities(identifiers, found, joined, first, later, (named, tail)),
         _persons(found, joined, first, later, (named, tail), most),
-        _refused(identifiers, found, joined, outcome),
+        refused,
         pa.table(
             {
-                "person_id_a": found.names(named[review[0]], tail[review[0]]),
-                "person_id_b": found.names(named[review[1]], tail[review[1]]),
+                "person_id_a": found.names(named, tail, review[0]),
+                "person_id_b": found.names(named, tail, review[1]),
                 "reason": _words(outcome.clue, CLUES),
             }
         ),
@@ -235,7 +237,7 @@ def _identities(
             own,
             found.first[code],
             first.last[code],
-            found.names(named[person], tail[person]),
+            found.names(named, tail, person),
             joined.status[node],
             np.full(len(code), LATE),
             first.end[code],
@@ -243,13 +245,12 @@ def _identities(
     ]
     if len(later.code):
         rows = identifiers.select(own.column_names).take(pa.array(found.row[later.code]))
-        who = later.person
         parts.append(
             _Part(
                 rows.cast(own.schema),
                 later.start,
                 later.last,
-                found.names(named[who], tail[who]),
+                found.names(named, tail, later.person),
                 later.status,
                 later.start,
                 later.end,
@@ -310,7 +311,7 @@ def _persons(
     status[large], reason[large] = REVIEW, _NAMES.index("large")
     return pa.table(
         {
-            "person_id": found.names(named, tail),
+            "person_id": found.names(named, tail, np.arange(size)),
             "status": _words(status, STATUSES),
             "identifiers": pa.array(identifiers),
             "first_seen": _time(begun),
@@ -323,8 +324,8 @@ def _persons(
 def _refused(identifiers: pa.Table, found: Known, joined: Joined, outcome: Outcome) -> pa.Table:
     """Return the links that join nobody, each once; an identifier by the first of its hashes."""
     base = len(joined.person) - len(joined.later.phone)
-    shown = np.zeros(base, np.int64)
-    shown[joined.thing[::-1]] = np.arange(len(joined.thing))[::-1]
+    shown = np.zeros(base, np.int32)
+    shown[joined.thing[::-1]] = np.arange(len(joined.thing), dtype=np.int32)[::-1]
     shown = np.append(shown, shown[joined.later.phone])
     a, b = (shown[np.concatenate([each.pairs[end] for each in outcome.refused])] for end in (0, 1))
     sizes = [len(each.pairs.a) for each in outcome.refused]

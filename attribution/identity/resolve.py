@@ -241,15 +241,13 @@ def _in_periods(
 ) -> tuple[Periods, Links]:
     """Find phones that changed hands; their links go to the period they were seen in."""
     recycled, expiry, _ = rules.milliseconds
-    merging = seen.kind <= MEDIUM
-    first, last = np.full(nodes.size, LATE), np.full(nodes.size, EARLY)
-    for ends in (seen.a, seen.b):
-        np.minimum.at(first, ends[merging], seen.at[merging])
-        np.maximum.at(last, ends[merging], seen.at[merging])
-    long = (nodes.role == PHONE) & (last > EARLY)
-    long[long] = (last[long] - first[long]) > min(recycled, expiry)
-    del first, last
-    rows = [np.flatnonzero(merging & long[ends]) for ends in (seen.a, seen.b)]
+    merging = np.flatnonzero(seen.kind <= MEDIUM)
+    a, b, at = seen.a[merging], seen.b[merging], seen.at[merging]
+    doubtful = (nodes.role == PHONE) & (_spread(nodes.size, a, b, at, at) > min(recycled, expiry))
+    # Seen beside one group only it is his.
+    doubtful &= _spread(nodes.size, a, b, labels[b], labels[a]) > 0
+    rows = [merging[doubtful[ends]] for ends in (a, b)]
+    del merging, a, b, at
     later = periods(
         Sightings(
             np.append(seen.a[rows[0]], seen.b[rows[1]]),
@@ -268,6 +266,21 @@ def _in_periods(
     return later, seen._replace(
         a=_at_time(seen.a, seen.at, changed, later), b=_at_time(seen.b, seen.at, changed, later)
     )
+
+
+def _spread(
+    size: int,
+    a: NDArray[np.int32],
+    b: NDArray[np.int32],
+    at_a: NDArray[np.int64],
+    at_b: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return how far apart the numbers met at each node are, (size,); -1 where none are."""
+    low, high = np.full(size, LATE), np.full(size, EARLY)
+    for ends, numbers in ((a, at_a), (b, at_b)):
+        np.minimum.at(low, ends, numbers)
+        np.maximum.at(high, ends, numbers)
+    return np.where(high < low, -1, high - low)
 
 
 def _at_time(

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from attribution.intake.database import read_query
-from attribution.intake.raw import RawBatch
-from attribution.intake.sources import digest_of, files_of, open_source
+from attribution.sources.database import read_query
+from attribution.sources.files import digest_of, files_of, open_source
+from attribution.sources.raw import RawBatch
 
 if TYPE_CHECKING:
-    from attribution.intake.mapping import Mapping
+    from attribution.mapping.mapping_file import Mapping
     from attribution.workspace import Source, Workspace
 
 __all__ = ["Feed", "feeds"]

@@ -19,12 +19,12 @@ import pyarrow.compute as pc
 
 from attribution.errors import ConfigError, DataError
 from attribution.identity.keys import Keyring, read_keyring
-from attribution.intake.apply import Context, Emission, apply, check_columns
 from attribution.intake.feeds import Feed, feeds
-from attribution.intake.mapping import Mapping, read_mapping
 from attribution.intake.shipped import shipped
-from attribution.intake.sources import digest_of
 from attribution.intake.tag import untagged
+from attribution.mapping.apply import Context, Emission, apply, check_columns
+from attribution.mapping.mapping_file import Mapping, read_mapping
+from attribution.sources.files import digest_of
 from attribution.store.parts import Marker, layout, writing
 from attribution.store.store import open_store
 from attribution.store.suppression import suppress, suppressed
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from attribution.intake.raw import RawBatch
+    from attribution.sources.raw import RawBatch
     from attribution.store.parts import Writer
     from attribution.workspace import Source, Workspace
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from attribution import columns as door
 from attribution.errors import DataError
-from attribution.intake.files import read_table
 from attribution.journeys import Journeys
 from attribution.names import DEFAULT_TIMEZONE, VALUE
+from attribution.sources.table import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

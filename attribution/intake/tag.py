@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from attribution.columns import identifiers, names_of
 from attribution.errors import DataError, quoted
-from attribution.intake.vocabulary import folded, known_value, words
+from attribution.mapping.vocabulary import folded, known_value, words
 from attribution.store.tables import CONTENT_FORMS, PLATFORMS
 
 if TYPE_CHECKING:

@@ -35,13 +35,14 @@ class Claims(NamedTuple):
 
     def handed(self, count: int, giver: NDArray[np.integer], taker: NDArray[np.integer]) -> Claims:
         """Return a claim of taker[i] for every claim of giver[i]; `count` bounds the owners."""
-        order = np.argsort(self.owner)
-        offsets = offsets_of(np.bincount(self.owner, minlength=count))
+        giving = np.zeros(count, bool)
+        giving[giver] = True
+        owner, group, value = self.where(giving[self.owner])
+        order = np.argsort(owner)
+        offsets = offsets_of(np.bincount(owner, minlength=count))
         lengths = np.diff(offsets)[giver]
         place = order[expand(offsets[:-1][giver], lengths)]
-        return Claims(
-            np.repeat(taker, lengths).astype(np.int64), self.group[place], self.value[place]
-        )
+        return Claims(np.repeat(taker, lengths).astype(np.int64), group[place], value[place])
 
 
 class Joined(NamedTuple):

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from attribution.models.heuristic import FirstTouch, LastTouch
 from attribution.models.markov import Markov
-from attribution.names import ORGANIC, UNATTRIBUTED, VALUE
+from attribution.names import ORGANIC, UNATTRIBUTED
 from attribution.present import charts
 from attribution.present.markup import Fragment, figure, joined, page, row, section, table
 from attribution.present.report import DEPENDS, DEPENDS_RANKS, HOLDS, WEIGHTY, Report, nothing

@@ -38,17 +38,20 @@ def opening(report: Report) -> Fragment:
     finding, detail = _finding(report), ""
     if totals[0]:
         kind = "subtitle_credited" if report.measure == VALUE else "subtitle_orders"
+        credited = totals[0] - lost_orders
         detail = words(
             kind if lost_orders else f"{kind}_all",
             credited=report.amount(totals[0] - lost_orders, totals[1] - lost_money),
-            orders=words("orders", count=words.count(totals[0] - lost_orders)),
+            orders=words("orders", count=words.count(credited)),
             models=len(report.comparison.credits),
             unattributed=report.amount(lost_orders, lost_money),
             lost=words("orders", count=words.count(lost_orders)),
         )
         if report.only_stated:
             detail += words("sentence_gap") + words(
-                "subtitle_stated", count=words.count(report.only_stated)
+                "subtitle_stated",
+                count=words.count(report.only_stated),
+                orders=words("orders", count=words.count(credited)),
             )
     kicker = " · ".join(part for part in (report.title, words("page_title")) if part)
     return page(
@@ -71,7 +74,11 @@ def _finding(report: Report) -> str:
         spread["worst_rank"] - spread["best_rank"] >= DEPENDS_RANKS
     )
     holds = (spread["spread"].fillna(0.0) <= HOLDS) & ~depends
-    moves = words("headline_moves", share=words.percent(furthest), measure=report.measure_word)
+    moves = words(
+        "headline_moves_stated" if report.only_stated else "headline_moves",
+        share=words.percent(furthest),
+        measure=report.measure_word,
+    )
     counts = words(
         "headline_counts",
         holds=words.count(int(holds.sum())),

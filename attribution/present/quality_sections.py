@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -152,7 +153,9 @@ def coverage(report: QualityReport) -> Fragment:
             words("coverage_note", lookback=lookback),
         ),
     )
-    return page(words.language, row("even", by_platform, _days(report, named.index)))
+    return page(
+        words.language, row("even", by_platform, _days(report, [str(name) for name in named.index]))
+    )
 
 
 def _coverage_title(report: QualityReport, named: pd.DataFrame) -> str:
@@ -240,13 +243,14 @@ def freshness(report: QualityReport) -> Fragment:
     )
     newest = int(by_source["last_at"].max())
     late = report.quality.lateness.set_index("source")
-    shown, rest = by_source.iloc[:_SHOWN], by_source.iloc[_SHOWN:]
+    listed = (np.arange(len(by_source)) < _SHOWN) | by_source.index.isin(late.index)
+    shown, rest = by_source[listed], by_source[~listed]
     body = []
     for source, tables, rows, last in shown.itertuples():
         known = source in late.index
         body.append(
             [
-                Markup('<td class="name" title="{0}">{0}</td>').format(source),
+                _name(source),
                 tables,
                 report.count(rows),
                 report.instant(last),
@@ -257,15 +261,8 @@ def freshness(report: QualityReport) -> Fragment:
         )
     if len(rest):
         name = words("freshness_others", count=report.count(len(rest)))
-        spans = {
-            report.span(newest - int(last)) if newest > last else "–"
-            for last in (rest["last_at"].min(), rest["last_at"].max())
-        }
-        behind = (
-            "–".join(sorted(spans, key=len))
-            if spans == {"–"}
-            else (words("freshness_within", span=report.span(newest - int(rest["last_at"].min()))))
-        )
+        most = newest - int(rest["last_at"].min())
+        behind = words("freshness_within", span=report.span(most)) if most else "–"
         body.append([name, "", report.count(rest["rows"].sum()), "", behind, "", ""])
     keys = ("source", "table", "rows", "last", "behind", "median", "late")
     early = int(report.quality.lateness["before_it_happened"].sum())
@@ -321,13 +318,11 @@ def _waiting(report: QualityReport) -> Markup:
     words, frame = report.words, report.quality.quarantine
     if not len(frame):
         return section(words("quarantine_kicker"), words("quarantine_heading_none"))
-    shown, rest = frame.head(_SHOWN), frame.iloc[_SHOWN:]
-    if len(rest) == 1:  # a row "1 other kind" would save nothing
-        shown, rest = frame, rest.iloc[:0]
+    shown, rest = _parted(frame)
     place = shown["table"].fillna("").astype(str) + "." + shown["column"].fillna("").astype(str)
     body = [
         [
-            Markup('<td class="name" title="{0}">{0}</td>').format(source),
+            _name(source),
             where.strip("."),
             str(expected),
             str(remedy),
@@ -359,6 +354,7 @@ def _waiting(report: QualityReport) -> Markup:
                 body,
                 kinds=["name", "why", "why wrap", "why wrap", ""],
                 rows=["" for _ in shown.index] + ["rest"],
+                name="reasons",
             ),
             words("quarantine_note"),
         ),
@@ -371,11 +367,21 @@ def _doubles(report: QualityReport) -> Markup:
     arrived = int(frame["rows"].sum())
     if not arrived:
         return section(kicker, words("quality_nothing"))
-    gone = arrived - int(frame["kept"].sum())
-    body = [
-        [str(name), report.count(rows), report.count(rows - kept)]
-        for name, rows, kept in frame[["table", "rows", "kept"]].itertuples(index=False)
-    ]
+    repeated = frame.assign(gone=frame["rows"] - frame["kept"])
+    repeated = repeated.sort_values("gone", ascending=False, kind="stable")
+    gone = int(repeated["gone"].sum())
+    some = repeated["gone"] > 0
+
+    def line(name: str, rows: int, gone: int) -> list[str]:
+        return [name, report.count(rows), report.count(gone)]
+
+    columns = ["table", "rows", "gone"]
+    body = [line(*each) for each in repeated.loc[some, columns].itertuples(index=False)]
+    if not some.all():
+        name = words("doubles_others", count=report.count((~some).sum()))
+        body.append(
+            line(name if gone else words("coverage_all"), int(repeated["rows"][~some].sum()), 0)
+        )
     key = "doubles_heading" if gone else "doubles_heading_none"
     return section(
         kicker,
@@ -385,6 +391,7 @@ def _doubles(report: QualityReport) -> Markup:
                 [words("doubles_table"), words("doubles_rows"), words("doubles_gone")],
                 body,
                 kinds=["name", "", ""],
+                rows=["" for _ in range(int(some.sum()))] + ["rest"],
             ),
             words("doubles_note"),
         ),
@@ -445,8 +452,8 @@ def _money(words: Words, fen: object, unit: Unit) -> str:
 
 def people_and_aliases(report: QualityReport) -> Fragment:
     """Return how many identifiers people have, shared identifiers, and unmapped streamers."""
-    words = report.words
-    return page(words.language, row("even", _sizes(report), _aliases(report)))
+    left = Markup("<div>{}{}</div>").format(_sizes(report), _aliases(report))
+    return page(report.words.language, row("even", left, _identifiers(report)))
 
 
 def _sizes(report: QualityReport) -> Markup:
@@ -472,35 +479,46 @@ def _sizes(report: QualityReport) -> Markup:
             charts.bars(shares, [words.percent(s).rstrip("%") for s in shares], names, title),
             words("people_note"),
         ),
-        _identifiers(report),
     )
 
 
 def _identifiers(report: QualityReport) -> Markup:
     """Return identifiers by kind, with those that join nobody."""
     words, frame = report.words, report.quality.identifiers
-    by_type = frame.pivot_table(
-        index="id_type", columns="status", values="rows", aggfunc="sum", fill_value=0
-    ).astype(int)
-    statuses = ("hub", "shared", "review")
-    by_type = by_type.reindex(columns=[*by_type.columns.union(statuses)], fill_value=0)
-    totals = by_type.sum(axis=1).sort_values(ascending=False, kind="stable")
-    head = [words("identifiers_kind"), words("identifiers_all")]
-    head += [words(f"identifiers_{status}") for status in statuses]
-    shown = totals.index[:_SHOWN]
+    kicker = words("identifiers_kicker")
+    if not len(frame):
+        return section(kicker, words("quality_nothing"))
+    statuses = ["hub", "shared", "review"]
+    sums = frame.pivot_table(index="id_type", columns="status", values="rows", aggfunc="sum")
+    sums = sums.fillna(0).astype(int)
+    by_type = sums.reindex(columns=statuses, fill_value=0)
+    by_type.insert(0, "all", sums.sum(axis=1))
+    shown, rest = _parted(by_type.sort_values("all", ascending=False, kind="stable"))
 
     def line(name: str, counts: pd.Series) -> list[str]:
-        return [name, report.count(counts.sum()), *(report.count(counts[s]) for s in statuses)]
+        return [name, *(report.count(count) for count in counts)]
 
-    body = [line(str(kind), by_type.loc[kind]) for kind in shown]
-    rest = by_type.drop(index=shown)
+    body = [line(str(kind), counts) for kind, counts in shown.iterrows()]
+    rows = ["" for _ in body]
     if len(rest):
         body.append(line(words("identifiers_others", count=report.count(len(rest))), rest.sum()))
-    body.append(line(words("coverage_all"), by_type.sum()))
-    rows = ["" for _ in shown] + (["rest"] if len(rest) else []) + ["sum"]
-    return figure(
-        table(head, body, kinds=["name", "", "", "", ""], rows=rows, name="after"),
-        words("identifiers_note"),
+        rows.append("rest")
+    total = by_type.sum()
+    body.append(line(words("coverage_all"), total))
+    nobody = int(total["hub"] + total["shared"])
+    key = "identifiers_heading" if nobody else "identifiers_heading_none"
+    return section(
+        kicker,
+        words(key, count=report.count(nobody), all=report.count(total["all"])),
+        figure(
+            table(
+                [words(f"identifiers_{head}") for head in ("kind", "all", *statuses)],
+                body,
+                kinds=["name", "", "", "", ""],
+                rows=[*rows, "sum"],
+            ),
+            words("identifiers_note"),
+        ),
     )
 
 
@@ -508,7 +526,7 @@ def _aliases(report: QualityReport) -> Markup:
     words, frame = report.words, report.quality.aliases
     if not len(frame):
         return section(words("aliases_kicker"), words("aliases_heading_none"))
-    shown, rest = frame.head(_SHOWN), frame.iloc[_SHOWN:]
+    shown, rest = _parted(frame)
     columns = ["platform", "id_type", "value", "rows", "orders"]
     body = [
         [str(value), f"{platform} · {kind}", report.count(rows), report.count(orders)]
@@ -611,6 +629,17 @@ def closing(report: QualityReport) -> Fragment:
         words.language,
         Markup("<footer>{} · {}</footer>").format(made, words("quality_footer")),
     )
+
+
+def _name(name: object) -> Markup:
+    """Return a cell that shows a name in full when pointed at."""
+    return Markup('<td class="name" title="{0}">{0}</td>').format(name)
+
+
+def _parted(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows to show, and the rest; a row "1 other" would save nothing."""
+    shown = len(frame) if len(frame) <= _SHOWN + 1 else _SHOWN
+    return frame.iloc[:shown], frame.iloc[shown:]
 
 
 def _nothing(report: QualityReport, kicker: str) -> Fragment:

@@ -195,7 +195,7 @@ def maturity_steps(as_of: int | None) -> list[Step]:
         ),
         Step(
             "order_returns",
-            "what was refunded on each day of life, of orders that lived through that day",
+            "what was refunded on each day of life, never more than was paid",
             _RETURNS.substitute(day=day),
         ),
         Step(

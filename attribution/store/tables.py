@@ -37,7 +37,7 @@ ARROW: dict[Kind, pa.DataType] = {
     "bool": pa.bool_(),
 }
 
-# Where a row came from: source and file as configured, its row there, and the batch that brought it.
+# Where a row came from: source and file as configured, its row there, and its batch.
 PROVENANCE = pa.schema(
     [
         ("_source", pa.string()),

@@ -1,0 +1,1 @@
+"""Anything outside, row by row: files of every kind, and databases."""
