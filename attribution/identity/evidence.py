@@ -37,7 +37,7 @@ LATE = np.iinfo(np.int64).max  # stands for a time not known, where the earliest
 EARLY = np.iinfo(np.int64).min  # and where the latest is
 
 _DIGITS = 32
-_BATCH = 1 << 20
+_BATCH = 1 << 17
 _FULLEST = 64  # a fuller bucket is no chance: these are no hashes
 _NONE = 256
 

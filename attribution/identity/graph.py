@@ -178,9 +178,17 @@ def find_torn(
     claims: Claims,
 ) -> Mask:
     """Return which nodes, (n,), were seen beside groups that cannot be one person."""
-    node, other = met
-    several = (np.bincount(node, minlength=nodes.size) > 1)[node]
-    held = claims.handed(count(labels), labels[other[several]], node[several])
+    size = count(labels)
+    holding = np.zeros(size, bool)
+    holding[claims.owner] = True
+    node, group = met[0], labels[met[1]]
+    node, group = node[holding[group]], group[holding[group]]
+    # Few were seen beside more than one group that claims anything.
+    low, high = np.full(nodes.size, size), np.full(nodes.size, -1)
+    np.minimum.at(low, node, group)
+    np.maximum.at(high, node, group)
+    several = (low < high)[node]
+    held = claims.handed(size, group[several], node[several])
     return clashing(nodes.size, held)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,15 +17,20 @@ from attribution.sources.files import digest_of, files_of, open_source
 from attribution.sources.raw import RawBatch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from attribution.mapping.mapping_file import Mapping
     from attribution.workspace import Source, Workspace
 
-__all__ = ["Feed", "feeds"]
+__all__ = ["Feed", "Offer", "offers"]
+
+_QUERY = "query"
 
 
 @dataclass(frozen=True)
 class Feed:
-    """One file, or one result of a query.
+    """The content of one file, or of one result of a query.
 
     Attributes
     ----------
@@ -41,25 +47,33 @@ class Feed:
     batches: Callable[[], Iterator[RawBatch]]
 
 
-def feeds(workspace: Workspace, source: Source, mapping: Mapping) -> Iterator[Feed]:
-    """Yield what a source holds, files in the order of their names.
+@dataclass(frozen=True)
+class Offer:
+    """A file or a query that has not been opened yet; `open` raises DataError if it cannot be."""
+
+    name: str
+    open: Callable[[], Feed]
+
+
+def offers(workspace: Workspace, source: Source, mapping: Mapping) -> list[Offer]:
+    """Return what a source holds now, files in the order of their names.
 
     Raises
     ------
     ConfigError
-        If a path leaves the workspace, or the database's driver or address is missing.
-    DataError
-        If the database cannot be read.
+        If a path leaves the workspace.
     """
     if source.url is not None and source.sql is not None:
-        yield _query(source.url, source.sql)
-        return
-    for path in files_of(source.files, workspace.folder):
-        yield Feed(
-            path.relative_to(workspace.folder).as_posix(),
-            digest_of(path),
-            lambda path=path: open_source(path, mapping.records, source.sheet),  # type: ignore[misc]
-        )
+        return [Offer(_QUERY, partial(_query, source.url, source.sql))]
+    return [
+        Offer(name, partial(_file, path, name, mapping.records, source.sheet))
+        for path in files_of(source.files, workspace.folder)
+        for name in (path.relative_to(workspace.folder).as_posix(),)
+    ]
+
+
+def _file(path: Path, name: str, records: Sequence[str], sheet: str | None) -> Feed:
+    return Feed(name, digest_of(path), partial(open_source, path, records, sheet))
 
 
 def _query(url: str, sql: str) -> Feed:
@@ -84,4 +98,4 @@ def _query(url: str, sql: str) -> Feed:
             yield RawBatch(table, np.arange(first, first + table.num_rows, dtype=np.int64))
             first += table.num_rows
 
-    return Feed("query", digest.hexdigest(), batches)
+    return Feed(_QUERY, digest.hexdigest(), batches)

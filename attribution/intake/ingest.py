@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from attribution.errors import ConfigError, DataError
+from attribution.errors import DataError
 from attribution.identity.keys import Keyring, read_keyring
-from attribution.intake.feeds import Feed, feeds
+from attribution.intake.feeds import Feed, offers
+from attribution.intake.landing import is_landing, publish
 from attribution.intake.shipped import shipped
 from attribution.intake.tag import untagged
 from attribution.mapping.apply import Context, Emission, apply, check_columns
@@ -139,7 +140,8 @@ def ingest(
     Raises
     ------
     ConfigError
-        If the configuration, a mapping or the key cannot stand: nothing has been read then.
+        If the configuration, a mapping, the key or a database's address cannot stand. Files read
+        before stay read.
     """
     plan = _plan(workspace)
     keys = _Keys(workspace, environ)
@@ -148,6 +150,7 @@ def ingest(
         hidden = suppressed(workspace.store)
         for source, mapping in plan:
             reader = _Reader(workspace, source, mapping, keys)
+            _show_landed(workspace, source)
 
             def keep(feed: Feed, reader: _Reader = reader) -> FileReport:
                 return _keep(writer, reader, feed, hidden, retry=retry)
@@ -269,26 +272,14 @@ def _each_file(reader: _Reader, read: Callable[[Feed], FileReport]) -> SourceRep
         assumed=tuple((f"{table}.{column}", why) for table, column, why in reader.mapping.assumed),
     )
     files: list[FileReport] = []
-    found = feeds(reader.workspace, reader.source, reader.mapping)
-    while True:
+    for offer in offers(reader.workspace, reader.source, reader.mapping):
         try:
-            feed = next(found, None)
-        except ConfigError:
-            raise
+            files.append(read(offer.open()))
         except DataError as error:
-            return replace(report, files=tuple(files), problem=error.found, remedy=error.remedy)
-        if feed is None:
-            break
-        try:
-            files.append(read(feed))
-        except DataError as error:
-            problem = f"{error.found}; expected {error.expected}"
-            if error.row is not None:
-                problem = f"row {error.row}: {problem}"
+            place = f"row {error.row}: " if error.row is not None else ""
+            problem = f"{place}{error.found}; expected {error.expected}"
             files.append(
-                FileReport(
-                    reader.source.name, feed.name, problem=problem, remedy=error.remedy, fresh=True
-                )
+                FileReport(report.source, offer.name, problem=problem, remedy=error.remedy)
             )
     if not files:
         named = ", ".join(reader.source.files)
@@ -298,6 +289,13 @@ def _each_file(reader: _Reader, read: Callable[[Feed], FileReport]) -> SourceRep
             remedy="Put the export there, or correct `files` in attribution.toml.",
         )
     return replace(report, files=tuple(files))
+
+
+def _show_landed(workspace: Workspace, source: Source) -> None:
+    """Let a receiver's finished minutes be seen, in sources that are landing folders."""
+    for name in source.files:
+        if is_landing(workspace.folder / name):
+            publish(workspace.folder / name)
 
 
 def _keep(

@@ -21,7 +21,7 @@ from attribution.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["PERSONAL", "append", "publish"]
+__all__ = ["PERSONAL", "append", "is_landing", "publish"]
 
 # Fields that say who somebody is, or that he wrote himself. They never reach the disk.
 PERSONAL = frozenset(
@@ -95,6 +95,11 @@ def append(
         _publish(folder, now)
         if data:
             _write(folder / _OPEN / f"{_minute(now)}-{_worker()}.part", data)
+
+
+def is_landing(folder: Path) -> bool:
+    """Whether a receiver has written into a folder."""
+    return (folder / _OPEN).is_dir()
 
 
 def publish(folder: Path, clock: Callable[[], float] = time.time) -> None:

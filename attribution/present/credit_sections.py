@@ -98,29 +98,20 @@ def _unattributed_row(
     """Return the row of orders without a touchpoint; models may differ on what is one."""
     words, unit, line = report.words, report.unit, report.unattributed_by_model
     low, high = min(line.values()), max(line.values())
-    name, base = words("unattributed"), line[report.headline]
-    if not report.only_stated:
+    ends = [words.written(end, unit) for end in (low, high)]
+    if report.only_stated:
+        text, why = "–".join(ends), "why_unattributed_stated"
+        spread = _spread_cell(report, high - low, line[report.headline])
+        spoken = _spoken(report, words("unattributed"), line)
+        mark = charts.range_marks(scale, line, first, last, report.headline, spoken)
+    else:
         timed = report.journeys.ages is not None
-        why = words("why_unattributed" if timed else "why_unattributed_paths")
-        mark = charts.single_mark(scale, high, words.written(high, unit))
-        return [
-            name,
-            mark if high <= scale.high else "",
-            words.written(high, unit),
-            words.percent(0.0),
-            "",
-            why,
-        ]
-    spoken = _spoken(report, name, line)
-    mark = charts.range_marks(scale, line, first, last, report.headline, spoken)
-    return [
-        name,
-        mark if high <= scale.high else "",
-        "–".join(words.written(end, unit) for end in (low, high)),
-        _spread_cell(report, high - low, base),
-        "",
-        words("why_unattributed_stated"),
-    ]
+        text, why = ends[1], "why_unattributed" if timed else "why_unattributed_paths"
+        spread = words.percent(0.0)
+        mark = charts.single_mark(scale, high, text)
+    if high > scale.high:  # off the axis: said in words, where the column of figures is hidden
+        mark = Markup('<span class="beyond">{} {}</span>').format(text, unit.label)
+    return [words("unattributed"), mark, text, spread, "", words(why)]
 
 
 def _line(figures: pd.Series[float]) -> dict[str, float]:

@@ -119,12 +119,15 @@ def _lengths(report: Report, buyers: Journeys) -> Markup:
     share = np.bincount(length, weights=weight, minlength=2)[1:] / weight.sum()
     names = [f"{i + 1}" if i + 1 < _LONGEST_BAR else f"{_LONGEST_BAR}+" for i in range(len(share))]
     title = words("length_title", share=words.percent(1 - share[0]))
+    # What an order states beside its one observed touchpoint sets rules apart.
+    alike = report.journeys.evidence is None
+    note = words("length_note", share=words.percent(share[0])) if alike else ""
     return section(
         words("length_kicker"),
         title,
         figure(
             charts.bars(list(share), [words.percent(s).rstrip("%") for s in share], names, title),
-            _noted(report, words("length_note", share=words.percent(share[0]))),
+            _noted(report, note),
         ),
     )
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from attribution.errors import DataError, quoted
+from attribution.errors import DataError
 from attribution.store.parts import (
     PartWriter,
     Writer,
@@ -101,7 +101,7 @@ def _tokens(store: Store, person_id: str, markers: tuple[Marker, ...]) -> pa.Arr
     his = identities.filter(pc.equal(identities.column("person_id"), person_id))
     if not len(listed) and not his.num_rows:
         raise DataError(
-            f"no person {quoted(person_id)}",
+            "no person of that id",
             "an id that `persons` lists",
             "Look the id up with `attribution person`, and mind that it may have been forgotten.",
         )

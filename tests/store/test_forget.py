@@ -213,11 +213,13 @@ def test_killed_on_the_way_it_is_finished_by_doing_it_again(tmp_path, monkeypatc
     assert forget(store, ANN) == {}
 
 
-@pytest.mark.parametrize("person", ["p123", "", "../../orders", "p" + "0" * 200, "a/b"])
+@pytest.mark.parametrize("person", ["p123", "", "../../orders", "p" + "0" * 200, "13900001111"])
 def test_who_is_not_there_cannot_be_forgotten(store, person):
     before = content(store.folder)
-    with pytest.raises(DataError, match="no person"):
+    with pytest.raises(DataError, match="no person") as caught:
         forget(store, person)
+    # It may be a phone that was typed there.
+    assert not person or person not in str(caught.value)
     assert content(store.folder) == before
     assert not list(store.folder.glob("suppression/*"))
 
