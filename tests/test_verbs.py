@@ -41,11 +41,12 @@ def say(capsys):
     return run
 
 
-def member() -> dict[str, str]:
-    """Return a member of the sample with a plain phone and a bound Douyin id."""
+def member(folder: Path) -> dict[str, str]:
+    """Return a member of the sample with a plain phone, and orders under a bound Douyin id."""
+    ordered = set(open_store(folder).table("orders")["id_value"])
     with MEMBERS.open(encoding="utf-8-sig") as opened:
         rows = list(csv.DictReader(opened))
-    return next(r for r in rows if r["phone"].isdigit() and r["doudian_open_id"])
+    return next(r for r in rows if r["phone"].isdigit() and r["doudian_open_id"] in ordered)
 
 
 # ---------------------------------------------------------------------- init, check, ingest
@@ -140,7 +141,7 @@ def test_map_proposes_a_mapping_that_can_be_used_at_once(tmp_path, say):
 
 @pytest.mark.parametrize("asked", ["member_id", "doudian_open_id", "phone"])
 def test_person_explains_whoever_is_meant(asked, brand, say):
-    own = member()
+    own = member(brand)
     code, said = say("person", own[asked], "--workspace", str(brand))
     assert code == 0, said
     assert "the oldest" in said
@@ -163,7 +164,7 @@ def test_forget_leaves_the_orders_and_nobody_behind_them(tmp_path, say):
     folder = tmp_path / "brand"
     assert main(["init", str(folder)]) == 0
     assert main(["ingest", "--workspace", str(folder)]) == 0
-    own = member()
+    own = member(folder)
     before = open_store(folder).table("orders")
     person = before.loc[before["id_value"] == own["doudian_open_id"], "person_id"].iloc[0]
     code, said = say("forget", own["member_id"], "--workspace", str(folder))

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["Phones", "Reason", "normalise"]
+__all__ = ["REASONS", "Phones", "Reason", "normalise"]
 
 Reason = Literal["masked", "partial", "extension", "virtual", "landline", "wrong"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
 
 # Read after full-width characters have become plain ones.
 _MARKS = r"[\s\p{Z}\p{Cf}\-‐‑‒–—―−.·()'\"=/]+"
@@ -124,6 +125,3 @@ def _other(text: str) -> tuple[str | None, Reason | None]:
     if pc.match_substring_regex(pa.scalar(written.removeprefix("+86")), _VIRTUAL).as_py():
         return None, "virtual"
     return written, None
-
-
-REASONS: tuple[str, ...] = get_args(Reason)

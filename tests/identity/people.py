@@ -31,19 +31,19 @@ def typed(name: str) -> tuple[str, str | None]:
 
 def evidence(links, extra=(), hashes=hashed):
     """Return the tables of (a, b, kind, day) and of names seen alone as (name, day)."""
-    seen: dict[str, list[float]] = {}
+    days_of: dict[str, list[float]] = {}
     for a, b, _, day in links:
         for name in (a, b):
-            seen.setdefault(name, []).append(day)
+            days_of.setdefault(name, []).append(day)
     for name, day in extra:
-        seen.setdefault(name, []).append(day)
+        days_of.setdefault(name, []).append(day)
     identifiers = pa.table(
         {
-            "id_hash": pa.array([hashes(name) for name in seen], pa.string()),
-            "id_type": pa.array([typed(name)[0] for name in seen], pa.string()),
-            "namespace": pa.array([typed(name)[1] for name in seen], pa.string()),
-            "first_seen": pa.array([at(min(days)) for days in seen.values()], pa.int64()),
-            "last_seen": pa.array([at(max(days)) for days in seen.values()], pa.int64()),
+            "id_hash": pa.array([hashes(name) for name in days_of], pa.string()),
+            "id_type": pa.array([typed(name)[0] for name in days_of], pa.string()),
+            "namespace": pa.array([typed(name)[1] for name in days_of], pa.string()),
+            "first_seen": pa.array([at(min(days)) for days in days_of.values()], pa.int64()),
+            "last_seen": pa.array([at(max(days)) for days in days_of.values()], pa.int64()),
         }
     )
     table = pa.table(
@@ -59,6 +59,11 @@ def evidence(links, extra=(), hashes=hashed):
 
 def at(day: float) -> int:
     return START + round(day * DAY)
+
+
+def seen(a, b, kind="medium", days=(0, 3)):
+    """Return evidence seen on two days, so that medium evidence joins."""
+    return [(a, b, kind, day) for day in days]
 
 
 def names(links, extra=()):

@@ -1,12 +1,10 @@
 import random
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.errors import ConfigError, DataError
 from attribution.identity.resolve import Rules, resolve
 from tests.identity import naive
 from tests.identity.people import (
@@ -17,17 +15,12 @@ from tests.identity.people import (
     in_time,
     names,
     people,
+    seen,
     together,
 )
 from tests.identity.planted import judged, plant, quality
 from tests.identity.planted import naive as phone_join
 from tests.strategies import examples
-
-TWICE = (0, 3)
-
-
-def seen(a, b, kind="medium", days=TWICE):
-    return [(a, b, kind, day) for day in days]
 
 
 def by_name(found, known, column="status"):
@@ -177,86 +170,6 @@ def test_a_person_of_very_many_identifiers_is_marked():
         {"status": "review", "reason": "large", "identifiers": 13}
     ]
     assert resolve(*evidence(links[1:])).persons.column("status").to_pylist() == ["ok"]
-
-
-# ---------------------------------------------------------------------- time
-
-
-def test_a_recycled_number_is_two_identifiers():
-    links = [
-        ("wx_unionid:u", "phone:x", "strong", 0),
-        ("wx_unionid:v", "phone:x", "strong", 181),
-        *seen("ks:k", "phone:x", days=(182, 190)),
-    ]
-    found = resolve(*evidence(links))
-    assert groups(found, names(links)) == together(
-        "wx_unionid:u phone:x", "wx_unionid:v phone:x/1 ks:k"
-    )
-    rows = [row for row in in_time(found) if row["id_type"] == "phone"]
-    assert [(row["valid_from"], row["valid_to"]) for row in rows] == [
-        (None, at(181)),
-        (at(181), None),
-    ]
-    assert [(row["first_seen"], row["last_seen"]) for row in rows] == [
-        (at(0), at(0)),
-        (at(181), at(190)),
-    ]
-
-
-def test_within_half_a_year_it_is_shared_and_not_recycled():
-    links = [
-        ("wx_unionid:u", "phone:x", "strong", 0),
-        ("wx_unionid:v", "phone:x", "strong", 180),
-    ]
-    assert people(links) == together("wx_unionid:u", "wx_unionid:v", "phone:x")
-
-
-def test_somebody_seen_before_and_after_still_has_the_number():
-    links = [
-        *seen("douyin:a", "phone:x", days=(0, 400)),
-        *seen("ks:k", "phone:x", days=(400, 402)),
-    ]
-    assert people(links) == together("douyin:a phone:x ks:k")
-
-
-def test_a_strong_change_after_a_gap_splits_though_nothing_clashes():
-    links = [("mall:m", "phone:x", "strong", 0), ("wx_unionid:v", "phone:x", "strong", 200)]
-    assert people(links) == together("mall:m phone:x", "wx_unionid:v phone:x/1")
-
-
-def test_medium_evidence_bridges_half_a_year_but_not_a_whole_one():
-    def links(later):
-        return [
-            *seen("douyin:a", "phone:x", days=(0, 5)),
-            *seen("ks:k", "phone:x", days=(later, later + 5)),
-        ]
-
-    assert people(links(5 + 365)) == together("douyin:a phone:x ks:k")
-    assert people(links(5 + 366)) == together("douyin:a phone:x", "ks:k phone:x/1")
-
-
-def test_a_number_of_three_owners():
-    links = [
-        ("wx_unionid:u", "phone:x", "strong", 0),
-        ("wx_unionid:v", "phone:x", "strong", 200),
-        ("wx_unionid:w", "phone:x", "strong", 400),
-    ]
-    assert people(links) == together(
-        "wx_unionid:u phone:x", "wx_unionid:v phone:x/1", "wx_unionid:w phone:x/2"
-    )
-
-
-def test_links_without_time_are_dated_by_what_they_join():
-    identifiers, links = evidence([("wx_unionid:u", "phone:x", "strong", 0)])
-    links = links.set_column(3, "at", pa.nulls(1, pa.int64()))
-    assert len(resolve(identifiers, links).persons) == 1
-    nothing = pa.nulls(2, pa.int64())
-    identifiers = identifiers.set_column(3, "first_seen", nothing)
-    identifiers = identifiers.set_column(4, "last_seen", nothing)
-    found = resolve(identifiers, links)
-    assert found.persons.select(["first_seen", "last_seen", "identifiers"]).to_pylist() == [
-        {"first_seen": None, "last_seen": None, "identifiers": 2}
-    ]
 
 
 # ---------------------------------------------------------------------- ids, keys, splits
@@ -464,55 +377,11 @@ def test_planted_truth():
     assert plain.precision < 0.6
 
 
-def test_hashes_that_are_not_spread_evenly_are_found_too():
-    count = 500
-
-    def near(name):
-        return f"k1.{int(name.partition(':')[2]):032x}"
-
-    links = [(f"mall:{i}", f"phone:{i + count}", "strong", 0) for i in range(count)]
-    assert len(people(links, hashes=near)) == count
-
-
 def test_no_evidence():
     identifiers, links = evidence([])
     found = resolve(identifiers, links)
     assert found.identities.num_rows == found.persons.num_rows == found.refused.num_rows == 0
     assert found.identities.schema.field("person_id").type == pa.string()
-
-
-def test_a_link_to_an_unknown_identifier_is_refused():
-    identifiers, links = evidence([("mall:m", "phone:x", "strong", 0)])
-    found = resolve(identifiers.slice(0, 1), links)
-    assert found.refused.to_pylist() == [
-        {"a": hashed("mall:m"), "b": hashed("phone:x"), "kind": "strong", "reason": "unknown"}
-    ]
-
-
-@pytest.mark.parametrize("bad", ["13800138000", "k1.xyz", "k1." + "g" * 32, None])
-def test_what_is_no_hash_is_refused_and_not_repeated(bad):
-    identifiers, links = evidence([("mall:m", "phone:x", "strong", 0)])
-    identifiers = identifiers.set_column(0, "id_hash", pa.array([bad, bad], pa.string()))
-    with pytest.raises(DataError, match="no hash") as raised:
-        resolve(identifiers, links)
-    assert bad is None or bad not in str(raised.value)
-
-
-def test_another_kind_of_link_is_refused():
-    with pytest.raises(DataError, match="kind"):
-        people([("mall:m", "phone:x", "certain", 0)])
-
-
-def test_rules_are_checked():
-    for wrong in (
-        {"expiry": "365"},
-        {"recycled": "-1D"},
-        {"component": 0},
-        {"device": 2.5},
-        {"split": (("a", "a"),)},
-    ):
-        with pytest.raises(ConfigError, match=next(iter(wrong))):
-            Rules(**wrong)
 
 
 def test_many_random_worlds_agree_with_the_twin():
@@ -528,13 +397,3 @@ def test_many_random_worlds_agree_with_the_twin():
             for _ in range(chance.randrange(40))
         ]
         assert people(links, SEEN) == naive.resolved(links, names(links, SEEN))
-
-
-def test_text_of_other_arrow_types_is_read():
-    identifiers, links = evidence([("mall:m", "phone:x", "strong", 0)])
-    wide = [pa.large_string() if pa.types.is_string(f.type) else f.type for f in links.schema]
-    links = links.cast(pa.schema(list(zip(links.column_names, wide, strict=True))))
-    coded = identifiers.set_column(1, "id_type", identifiers["id_type"].dictionary_encode())
-    found = resolve(coded, links)
-    assert found.identities.column("id_type").type == pa.string()
-    assert np.unique(found.identities.column("person_id").to_numpy()).size == 1

@@ -636,7 +636,7 @@ EXPECTED: dict[str, tuple[dict[str, list[dict[str, Any]]], list[Any], dict[str, 
                 {"erp_order_id": "36008", "order_id": P1, "merged_ids": "6920000000000000301",
                  "order_type": "普通订单", "status": "Confirmed", "paid_fen": 29900,
                  "created_at": LIVE + 10_000, "paid_at": LIVE_1} | ERP
-                | who("platform_open_id", "dd-buyer-1", "20011"),
+                | who("doudian_open_id", "dd-buyer-1"),
                 {"erp_order_id": "36009", "order_id": P1, "order_type": "补发订单",
                  "status": "WaitConfirm", "paid_fen": 0, "created_at": NEXT, "paid_at": NEXT,
                  "_excluded": "re-ship"} | ERP,
