@@ -270,10 +270,18 @@ def forget(chosen: argparse.Namespace) -> int:
     """Erase a person; facts of orders stay."""
     from attribution.identity.explain import explain
     from attribution.store.forget import forget as erase
+    from attribution.store.store import open_store
+    from attribution.store.suppression import suppression_file
+    from attribution.workspace import read_workspace
 
-    _, store, asked, people = _asked(chosen)
-    links = store.query('SELECT a, b, kind, "at" FROM latest_links')
-    person_id = explain(people, links, asked).person_id
+    workspace = read_workspace(chosen.workspace)
+    listed = suppression_file(workspace.store, chosen.id)
+    if listed is None or not listed.exists():
+        _, store, asked, people = _asked(chosen)
+        links = store.query('SELECT a, b, kind, "at" FROM latest_links')
+        person_id = explain(people, links, asked).person_id
+    else:  # a run that was killed is finished
+        store, person_id = open_store(workspace), chosen.id
     changed = erase(store, person_id, waiting=_wait)
     store.refresh_people()
     say(f"Forgot {person_id}; importing the same files again does not bring the person back.")

@@ -14,6 +14,8 @@ import pytest
 
 from attribution import ConfigError, ReportError, shipped
 from attribution.publish import Published, find_notebook, publish, report_names
+from attribution.workspace import FILE
+from tests.brand import sample_brand, small, source, truth
 
 FILES = {
     "credit.csv",
@@ -24,13 +26,47 @@ FILES = {
     "removal_effects.csv",
     "removal_effects.parquet",
 }
+EXAMPLE = [
+    f"{name}={shipped('data', 'example', file)}"
+    for name, file in (("input", "touchpoints.csv"), ("orders", "orders.csv"))
+]
 HOSTILE = ["=cmd()' /C calc'!A0", "<script>alert(1)</script>", '"quoted"', "直播🔴", "@sum", "-x"]
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Published:
     folder = tmp_path_factory.mktemp("sample")
-    return publish("model_comparison", [], workspace=folder, out=folder / "out", progress=False)
+    settings = [*EXAMPLE, "title=Shanlan"]
+    return publish(
+        "model_comparison", settings, workspace=folder, out=folder / "out", progress=False
+    )
+
+
+@pytest.fixture(scope="module")
+def brand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample brand's workspace, ingested."""
+    return sample_brand(tmp_path_factory.mktemp("brand")).folder
+
+
+@pytest.fixture(scope="module")
+def reports(brand: Path) -> dict[str, Published]:
+    """Both reports on that workspace."""
+    return {
+        "model_comparison": publish(
+            "model_comparison", ["money=net_fen"], workspace=brand, progress=False
+        ),
+        "data_quality": publish(
+            "data_quality", ["title=Brand X"], workspace=brand, out=Path("dq"), progress=False
+        ),
+    }
+
+
+def manifest_of(run: Published) -> dict:
+    return json.loads((run.folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+def told(column: str) -> int:
+    return sum(each[column] for each in truth()["platforms"].values())
 
 
 def paths_file(folder: Path, channels: list[str]) -> Path:
@@ -108,6 +144,109 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.fetched += [f"{tag} {k}={v}" for k, v in attrs if k in ("src", "href", "srcset")]
+
+
+def test_a_workspace_is_compared_in_its_own_language_and_to_the_fen(
+    reports: dict[str, Published],
+) -> None:
+    run = reports["model_comparison"]
+    exact = pd.read_parquet(run.folder / "credit.parquet")
+    sums = exact.groupby("model")[["conversions", "value", "gross_fen"]].sum()
+    assert len(sums) == 8
+    assert (sums["conversions"] - told("paid_orders")).abs().max() < 1e-8
+    assert (sums["value"] - told("net_fen")).abs().max() < 1e-6
+    assert (sums["gross_fen"] - told("gross_fen")).abs().max() < 1e-6
+    text = run.page.read_text(encoding="utf-8")
+    assert '<html lang="zh">' in text
+    assert "<title>山岚 Shanlan</title>" in text
+    assert "表格中为分" in text
+    assert f"每一列都合计为 ¥{told('net_fen') / 1e6:.1f}万" in text
+    channels = {*exact["channel"]}
+    assert "抖音 · 直播 · 晚晴" in channels
+    assert "快手 · 广告" in channels  # nobody hosts an ad
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("model_comparison", "山岚 Shanlan"), ("data_quality", "Brand X")]
+)
+def test_a_manifest_names_the_batches_of_a_workspace_and_no_machine(
+    reports: dict[str, Published], brand: Path, name: str, title: str
+) -> None:
+    manifest = manifest_of(reports[name])
+    raw = brand / "data" / "raw"
+    assert {each["file"] for each in manifest["inputs"]} == {
+        file.relative_to(brand).as_posix() for file in raw.rglob("*") if file.is_file()
+    }
+    for each in manifest["inputs"]:
+        content = (brand / each["file"]).read_bytes()
+        assert each["sha256"] == hashlib.sha256(content).hexdigest()
+    assert str(brand) not in json.dumps(manifest)
+    assert (manifest["language"], manifest["title"]) == ("zh", title)
+
+
+def test_data_quality_runs_on_a_workspace(reports: dict[str, Published]) -> None:
+    run = reports["data_quality"]
+    frames = {path.stem for path in run.folder.glob("*.parquet")}
+    assert frames == {path.stem for path in run.folder.glob("*.csv")}
+    assert {"coverage", "freshness", "quarantine", "people", "reconciliation"} <= frames
+    covered = pd.read_parquet(run.folder / "coverage.parquet")
+    assert covered["orders"].sum() == told("paid_orders")
+    waiting = pd.read_parquet(run.folder / "quarantine.parquet")
+    assert waiting["rows"].sum() == len(truth()["quarantine"])
+    text = run.page.read_text(encoding="utf-8")
+    page = _Page(text)
+    assert page.fetched == []
+    assert "script" not in page.tags
+    assert page.tags.count("figure") == 10
+    assert "<title>Brand X</title>" in text
+    assert not re.search(r"https?://|url\(|@import", text)
+
+
+def test_without_a_workspace_a_report_is_on_the_sample_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, empty = tmp_path / "t", tmp_path / "empty"
+    for folder in (elsewhere, empty):
+        folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    monkeypatch.delenv("ATTRIBUTION_KEY", raising=False)
+    run = publish("model_comparison", [], workspace=empty, out=Path("out"), progress=False)
+    manifest = manifest_of(run)
+    assert manifest["counts"]["conversions"] == told("paid_orders")
+    assert manifest["language"] == "en"
+    assert {"source", "file", "sha256"} == {*manifest["inputs"][0]}
+    assert not [path for path in elsewhere.iterdir() if path.name.startswith("attribution-sample")]
+    text = run.page.read_text(encoding="utf-8")
+    assert "Credit is not proof of effect" in text
+    assert "49 files of 34 sources" in text
+
+
+@pytest.mark.parametrize("name", ["model_comparison", "data_quality"])
+def test_a_workspace_without_data_is_told_what_to_run(tmp_path: Path, name: str) -> None:
+    small(tmp_path, {}, '[brand]\nname = "x"\n' + source("a", "generic_orders", "a.csv"))
+    with pytest.raises(ReportError, match="Run `attribution ingest`"):
+        publish(name, [], workspace=tmp_path, out=Path("out"), progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_workspace_that_cannot_stand_is_wrong_configuration(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("[brand]\nnmae = 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"attribution\.toml"):
+        publish("data_quality", [], workspace=tmp_path, progress=False)
+
+
+def test_no_phone_is_published(reports: dict[str, Published], brand: Path) -> None:
+    planted = set()
+    for file in (brand / "data" / "raw").rglob("*.csv"):
+        planted |= set(re.findall(rb"(?<!\d)154\d{8}(?!\d)", file.read_bytes()))
+    assert len(planted) > 100
+    for run in reports.values():
+        for file in run.folder.iterdir():
+            if file.suffix == ".parquet":
+                content = pd.read_parquet(file).to_csv().encode()
+            else:
+                content = file.read_bytes()
+            assert not planted & set(re.findall(rb"154\d{8}", content)), file.name
 
 
 def test_the_page_is_one_file_with_its_charts_and_no_script(sample: Published) -> None:
@@ -227,6 +366,6 @@ def test_the_workspace_s_own_notebook_comes_first(tmp_path: Path) -> None:
     own.write_text("{}", encoding="utf-8")
     (tmp_path / "notebooks" / "mine.ipynb").write_text("{}", encoding="utf-8")
     assert find_notebook("model_comparison", tmp_path) == own
-    assert report_names(tmp_path) == ["mine", "model_comparison"]
-    with pytest.raises(ConfigError, match="There are mine, model_comparison"):
+    assert report_names(tmp_path) == ["data_quality", "mine", "model_comparison"]
+    with pytest.raises(ConfigError, match="There are data_quality, mine, model_comparison"):
         find_notebook("../secret", tmp_path)

@@ -11,7 +11,7 @@ from attribution.names import VALUE
 from attribution.numerics import sequences
 from attribution.present import charts, flow
 from attribution.present.markup import Fragment, figure, page, row, section, table
-from attribution.present.report import SHOWN_CHANNELS, Report, nothing
+from attribution.present.report import SHOWN_CHANNELS, Report, nothing, sentences
 
 if TYPE_CHECKING:
     from attribution.journeys import Journeys
@@ -220,8 +220,7 @@ def _noted(report: Report, note: str) -> str:
     """Return a caption, saying where what orders state of themselves is not counted."""
     if report.journeys.evidence is None:
         return note
-    words = report.words
-    return words("sentence_gap").join(part for part in (words("observed_only"), note) if part)
+    return sentences(report.words, report.words("observed_only"), note)
 
 
 def _chips(journeys: Journeys, which: int) -> Markup:

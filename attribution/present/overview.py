@@ -12,7 +12,7 @@ from attribution.model import label
 from attribution.models.heuristic import LastNonDirect
 from attribution.names import VALUE, __version__
 from attribution.present.markup import Fragment, joined, page, section, style
-from attribution.present.report import DEPENDS, DEPENDS_RANKS, HOLDS, Report
+from attribution.present.report import DEPENDS, DEPENDS_RANKS, HOLDS, Report, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from attribution.present.words import Words
 
 __all__ = ["closing", "opening", "source_text", "what_was_read"]
+
+
+# How deep in the channel tree, and which money, a comparison of a store goes.
+_LEVELS = {
+    "platform": "level_platform",
+    "form": "level_form",
+    "streamer": "level_streamer",
+    "session": "level_session",
+    "placement": "level_placement",
+}
+_MONEY = {
+    "gross_fen": "read_gross_fen",
+    "net_fen": "read_net_fen",
+    "net_expected_fen": "read_net_expected_fen",
+}
 
 
 def source_text(words: Words, inputs: Sequence[str | Mapping[str, str]]) -> str:
@@ -48,11 +63,12 @@ def opening(report: Report) -> Fragment:
             lost=words("orders", count=words.count(lost_orders)),
         )
         if report.only_stated:
-            detail += words("sentence_gap") + words(
+            stated = words(
                 "subtitle_stated",
                 count=words.count(report.only_stated),
                 orders=words("orders", count=words.count(credited)),
             )
+            detail = sentences(words, detail, stated)
     kicker = " · ".join(part for part in (report.title, words("page_title")) if part)
     return page(
         words.language,
@@ -112,9 +128,9 @@ def what_was_read(report: Report) -> Fragment:
         stated = words("read_stated_text", count=words.count(report.only_stated))
         facts.append((words("read_stated"), stated))
     if report.level:
-        credited = words("read_credited_text", level=words(f"level_{report.level}"))
+        credited = words("read_credited_text", level=words(_LEVELS[report.level]))
         facts.append((words("read_credited"), credited))
-        facts.append((words("read_money"), words(f"read_{report.money}")))
+        facts.append((words("read_money"), words(_MONEY[report.money])))
     if journeys.closed_at is not None and len(journeys):
         facts.append((words("read_period"), _period(report)))
         window = report.span(pd.Timedelta(report.lookback) / pd.Timedelta(hours=1))

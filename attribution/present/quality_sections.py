@@ -14,6 +14,7 @@ from markupsafe import Markup
 from attribution.names import DEFAULT_TIMEZONE, __version__
 from attribution.present import charts
 from attribution.present.markup import Fragment, figure, page, row, section, style, table
+from attribution.present.report import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,14 @@ _LONGEST = 6  # identifiers of one person that get a bar of their own
 _SHOWN = 12
 _DAYS = 14
 _COUNTS = ["orders", "with_person", "touched", "touched_twice"]
+_REASONS = {  # as the shipped mappings write them
+    "test order": "reason_test",
+    "fake order": "reason_fake",
+    "re-ship": "reason_reship",
+    "exchange": "reason_exchange",
+    "cancelled in the ERP": "reason_cancelled",
+    "cancelled, or merged into another, in the ERP": "reason_cancelled_or_merged",
+}
 _SPANS = ((86_400, "span_days"), (3_600, "span_hours"), (60, "span_minutes"), (1, "span_seconds"))
 
 
@@ -111,7 +120,7 @@ def opening(report: QualityReport) -> Fragment:
         held = int(quality.freshness["rows"].sum()) or findings
         detail = words("quality_subtitle_held" if held else "quality_subtitle_none")
     kicker = " · ".join(part for part in (report.brand, words("quality_title")) if part)
-    detail = words("sentence_gap").join(part for part in (detail, waiting) if part)
+    detail = sentences(words, detail, waiting)
     return page(
         words.language,
         style(),
@@ -130,7 +139,6 @@ def coverage(report: QualityReport) -> Fragment:
     named = frame.groupby("platform_name", sort=False)[_COUNTS].sum()
     named = named.sort_values("orders", ascending=False, kind="stable")
     total = frame[_COUNTS].sum()
-    names = ("platform", "orders", "person", "touched", "twice")
 
     def line(name: str, counts: pd.Series) -> list[str]:
         orders = counts["orders"]
@@ -145,7 +153,13 @@ def coverage(report: QualityReport) -> Fragment:
         _coverage_title(report, named),
         figure(
             table(
-                [words(f"coverage_{name}") for name in names],
+                [
+                    words("coverage_platform"),
+                    words("coverage_orders"),
+                    words("coverage_person"),
+                    words("coverage_touched"),
+                    words("coverage_twice"),
+                ],
                 body,
                 kinds=["name", "", "", "", ""],
                 rows=["" for _ in named.index] + ["sum"],
@@ -264,11 +278,10 @@ def freshness(report: QualityReport) -> Fragment:
         most = newest - int(rest["last_at"].min())
         behind = words("freshness_within", span=report.span(most)) if most else "–"
         body.append([name, "", report.count(rest["rows"].sum()), "", behind, "", ""])
-    keys = ("source", "table", "rows", "last", "behind", "median", "late")
     early = int(report.quality.lateness["before_it_happened"].sum())
     note = words("freshness_note")
     if early:
-        note += words("sentence_gap") + words("freshness_early", count=report.count(early))
+        note = sentences(words, note, words("freshness_early", count=report.count(early)))
     return page(
         words.language,
         section(
@@ -276,7 +289,15 @@ def freshness(report: QualityReport) -> Fragment:
             _freshness_title(report, by_source, newest),
             figure(
                 table(
-                    [words(f"freshness_{key}") for key in keys],
+                    [
+                        words("freshness_source"),
+                        words("freshness_table"),
+                        words("freshness_rows"),
+                        words("freshness_last"),
+                        words("freshness_behind"),
+                        words("freshness_median"),
+                        words("freshness_late"),
+                    ],
                     body,
                     kinds=["name", "why", "", "", "", "", ""],
                     rows=["" for _ in shown.index] + ["rest"],
@@ -340,7 +361,6 @@ def _waiting(report: QualityReport) -> Markup:
     if len(rest):
         name = words("quarantine_others", count=report.count(len(rest)))
         body.append([name, "", "", "", report.count(rest["findings"].sum())])
-    heads = ("source", "place", "expected", "remedy", "rows")
     return section(
         words("quarantine_kicker"),
         words(
@@ -350,7 +370,13 @@ def _waiting(report: QualityReport) -> Markup:
         ),
         figure(
             table(
-                [words(f"quarantine_{head}") for head in heads],
+                [
+                    words("quarantine_source"),
+                    words("quarantine_place"),
+                    words("quarantine_expected"),
+                    words("quarantine_remedy"),
+                    words("quarantine_rows"),
+                ],
                 body,
                 kinds=["name", "why", "why wrap", "why wrap", ""],
                 rows=["" for _ in shown.index] + ["rest"],
@@ -424,7 +450,12 @@ def _excluded(report: QualityReport) -> Markup:
     title = words(key, count=report.count(nowhere))
     if elsewhere:
         title += words("clause_gap") + words("excluded_elsewhere", count=report.count(elsewhere))
-    heads = [words(f"excluded_{head}") for head in ("why", "side", "rows", "counts")]
+    heads = [
+        words("excluded_why"),
+        words("excluded_side"),
+        words("excluded_rows"),
+        words("excluded_counts"),
+    ]
     return section(
         kicker,
         title,
@@ -437,10 +468,7 @@ def _excluded(report: QualityReport) -> Markup:
 
 def _reason(words: Words, why: str) -> str:
     """Return a shipped mapping's reason in the report's language; a user's own as it is."""
-    try:
-        return words(f"reason {why}")
-    except KeyError:
-        return why
+    return words(_REASONS[why]) if why in _REASONS else why
 
 
 def _money(words: Words, fen: object, unit: Unit) -> str:
@@ -512,7 +540,13 @@ def _identifiers(report: QualityReport) -> Markup:
         words(key, count=report.count(nobody), all=report.count(total["all"])),
         figure(
             table(
-                [words(f"identifiers_{head}") for head in ("kind", "all", *statuses)],
+                [
+                    words("identifiers_kind"),
+                    words("identifiers_total"),
+                    words("identifiers_hub"),
+                    words("identifiers_shared"),
+                    words("identifiers_review"),
+                ],
                 body,
                 kinds=["name", "", "", "", ""],
                 rows=[*rows, "sum"],
@@ -541,7 +575,12 @@ def _aliases(report: QualityReport) -> Markup:
         words("aliases_heading", count=report.count(len(frame))),
         figure(
             table(
-                [words(f"aliases_{head}") for head in ("value", "kind", "rows", "orders")],
+                [
+                    words("aliases_value"),
+                    words("aliases_kind"),
+                    words("aliases_rows"),
+                    words("aliases_orders"),
+                ],
                 body,
                 kinds=["name", "why", "", ""],
                 rows=["" for _ in shown.index] + ["rest"],
@@ -566,11 +605,14 @@ def reconciliation(report: QualityReport) -> Fragment:
     ]
     money = ["platform_paid_fen", "erp_paid_fen", "difference_fen"]
     total = frame[[*counts, *money]].sum()
-    for side, key in (("erp_orders", "no_erp"), ("platform_orders", "no_platform")):
+    if not len(frame):
+        return _nothing(report, "reconciliation_kicker")
+    for side, key in (
+        ("erp_orders", "reconciliation_no_erp"),
+        ("platform_orders", "reconciliation_no_platform"),
+    ):
         if not total[side]:
-            kicker = words("reconciliation_kicker")
-            key = f"reconciliation_{key}" if len(frame) else "quality_nothing"
-            return page(words.language, section(kicker, words(key)))
+            return page(words.language, section(words("reconciliation_kicker"), words(key)))
     sums = frame.groupby("platform_name", sort=False)[[*counts, *money]].sum()
     sums = sums.sort_values("platform_paid_fen", ascending=False, kind="stable")
     unit = words.money_unit(float(total[money].astype(float).abs().max()))
@@ -584,8 +626,16 @@ def reconciliation(report: QualityReport) -> Fragment:
 
     body = [line(str(name), figures) for name, figures in sums.iterrows()]
     body.append(line(words("coverage_all"), total))
-    head = [words(f"reconciliation_{column.removesuffix('_fen')}") for column in (*counts, *money)]
-    head[len(counts) :] = [f"{name} {unit.label}" for name in head[len(counts) :]]
+    head = [
+        words("reconciliation_platform_orders"),
+        words("reconciliation_erp_orders"),
+        words("reconciliation_only_platform"),
+        words("reconciliation_only_platform_left_out"),
+        words("reconciliation_only_erp"),
+        f"{words('reconciliation_platform_paid')} {unit.label}",
+        f"{words('reconciliation_erp_paid')} {unit.label}",
+        f"{words('reconciliation_difference')} {unit.label}",
+    ]
     return page(
         words.language,
         section(

@@ -23,13 +23,31 @@ if TYPE_CHECKING:
     from attribution.model import Model
     from attribution.present.words import Unit, Words
 
-__all__ = ["DEPENDS", "DEPENDS_RANKS", "HOLDS", "SHOWN_CHANNELS", "WEIGHTY", "Report", "nothing"]
+__all__ = [
+    "DEPENDS",
+    "DEPENDS_RANKS",
+    "HOLDS",
+    "SHOWN_CHANNELS",
+    "WEIGHTY",
+    "Report",
+    "nothing",
+    "sentences",
+]
 
 HOLDS = 0.40  # a spread within this share of the headline figure
 DEPENDS = 1.00  # a spread above it ...
 DEPENDS_RANKS = 5  # ... or ranks this far apart
 WEIGHTY = 0.02  # share of the headline total below which a channel makes no title
 SHOWN_CHANNELS = 10
+
+
+# What a store's money columns are called; a file's has no name of its own.
+_MEASURES = {
+    "": "measure_value",
+    "gross_fen": "measure_gross_fen",
+    "net_fen": "measure_net_fen",
+    "net_expected_fen": "measure_net_expected_fen",
+}
 
 
 @dataclass(frozen=True)
@@ -143,7 +161,7 @@ class Report:
     def measure_word(self) -> str:
         """The measure in words."""
         if self.measure == VALUE:
-            return self.words(f"measure_{self.money or VALUE}")
+            return self.words(_MEASURES[self.money])
         return self.words("measure_conversions")
 
     def named(self, kind: type) -> str | None:
@@ -173,6 +191,11 @@ class Report:
         if hours < 24 or hours % 24:
             return self.words("hours", n=f"{hours:g}")
         return self.words("days", n=f"{hours / 24:g}")
+
+
+def sentences(words: Words, *parts: str) -> str:
+    """Return sentences one after the other, as the language sets them; empty ones vanish."""
+    return ("" if words.language == "zh" else " ").join(part for part in parts if part)
 
 
 def nothing(report: Report, kicker: str, **fields: object) -> Markup:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.brand import sample_brand
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -37,3 +40,9 @@ def browser() -> Iterator[Browser]:
         )
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def brand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample brand's workspace, ingested."""
+    return sample_brand(tmp_path_factory.mktemp("brand")).folder

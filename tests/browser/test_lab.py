@@ -78,22 +78,31 @@ def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     pytest.fail("JupyterLab did not answer within a minute")
 
 
-def test_the_committed_notebook_runs_and_shows_its_charts(lab: str, browser: Browser) -> None:
+@pytest.mark.parametrize(
+    ("name", "last", "figures"),
+    [
+        ("model_comparison", "no intervals: the models are compared", 8),
+        ("data_quality", "Counts are of what the store holds now", 10),
+    ],
+)
+def test_a_committed_notebook_runs_and_shows_its_charts(
+    lab: str, browser: Browser, name: str, last: str, figures: int
+) -> None:
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.goto(f"{lab}/lab/tree/model_comparison.ipynb")
+    page.goto(f"{lab}/lab/tree/{name}.ipynb")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
     page.wait_for_selector("text=| Idle", timeout=60_000)  # the kernel answers
     page.locator(".lm-MenuBar-itemLabel").get_by_text("Run", exact=True).click()
     page.locator(".lm-Menu-itemLabel").get_by_text("Run All Cells", exact=True).click()
-    page.wait_for_selector("text=no intervals: the models are compared", timeout=90_000)
+    page.wait_for_selector(f"text={last}", timeout=90_000)
     # What is off screen is not in the page: walk down from the top and gather what comes by.
     page.locator(".jp-WindowedPanel-outer").evaluate("panel => panel.scrollTo(0, 0)")
     questions: set[str] = set()
     for _ in range(60):
-        figures = page.locator(".jp-OutputArea-output section:has(figure svg, figure table)")
-        questions |= set(figures.locator(".kicker").all_inner_texts())
+        drawn = page.locator(".jp-OutputArea-output section:has(figure svg, figure table)")
+        questions |= set(drawn.locator(".kicker").all_inner_texts())
         assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
         page.locator(".jp-WindowedPanel-outer").evaluate("panel => panel.scrollBy(0, 250)")
         page.wait_for_timeout(50)
-    assert len(questions - {""}) == 8, questions
+    assert len(questions - {""}) == figures, questions
     page.close()

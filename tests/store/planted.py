@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from attribution.store.connection import create_steps, leading_to
 from attribution.store.tables import TABLES
-from attribution.store.views import ViewOptions, create_views, steps
+from attribution.store.views import ViewOptions, steps
 
 IDENTITIES = pa.schema(
     [
@@ -96,10 +97,11 @@ def _provenance(table: str, row: int) -> dict[str, Any]:
 def listed(world: World, query: str) -> list[dict[str, Any]]:
     """Return the rows of a query, or of a step sorted by its columns, as dictionaries."""
     text = query if " " in query else f"SELECT * FROM {query} ORDER BY ALL"
-    # Only the views that the query reads: to make them all takes longer than to read them.
-    every = {step.name for step in steps(world.options)}
-    wanted = sorted(every & set(re.findall(r"\b(?:FROM|JOIN|DESCRIBE) (\w+)", text)))
-    create_views(world.connection, world.options, wanted)
+    wanted = re.findall(r"\b(?:FROM|JOIN|DESCRIBE) (\w+)", text)
+    made = "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views()"
+    there = {name for (name,) in world.connection.execute(made).fetchall()}
+    chosen, readers = leading_to(world.connection, steps(world.options), wanted)
+    create_steps(world.connection, [step for step in chosen if step.name not in there], readers)
     cursor = world.connection.execute(text)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
