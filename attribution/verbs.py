@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections import Counter
 from datetime import datetime
@@ -15,6 +16,7 @@ from attribution.present.text import plain, text_table
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from pathlib import Path
 
     from attribution.identity.explain import Member
     from attribution.identity.resolve import People
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "forget", "ingest", "init", "map_file", "person", "report", "tag"]
 
+_FIXED = 78  # places that the columns of names, counts and dates take, about
 DONE, FAILED, WRONG_USE, QUARANTINED = 0, 1, 2, 3
 
 
@@ -121,7 +124,9 @@ def _show(reports: Sequence[SourceReport], workspace: Workspace) -> None:
         return
     zone = ZoneInfo(workspace.timezone)
     header = ["source", "rows read", "accepted", "quarantined", "dates", "problems", "next step"]
-    say(text_table(header, [_row(report, zone) for report in reports], wrap={5: 44, 6: 44}))
+    rest = (shutil.get_terminal_size((160, 24)).columns - _FIXED) // 2
+    wrap = dict.fromkeys((5, 6), max(20, min(60, rest)))
+    say(text_table(header, [_row(report, zone) for report in reports], wrap=wrap))
     excluded: Counter[tuple[str, str]] = Counter()
     for report in reports:
         for file in report.files:
@@ -192,12 +197,23 @@ def map_file(chosen: argparse.Namespace) -> int:
         say("\n" + proposal.toml())
         say("# Save it as mappings/NAME.toml of the workspace (or use --out), confirm each line.")
         return DONE
-    out = chosen.workspace / chosen.out
+    out = _out(chosen, ".toml")
     if out.exists():
         raise ConfigError(f"{chosen.out} is there already. Name another file with --out.")
     out.write_text(proposal.toml(), encoding="utf-8")
     say(f"\nWrote {chosen.out}. Confirm each line, then name it as `mapping` of a [[source]].")
     return DONE
+
+
+def _out(chosen: argparse.Namespace, ending: str) -> Path:
+    """Return the file to write, which has the ending of its kind and a folder to stand in."""
+    out: Path = chosen.workspace / chosen.out
+    if out.suffix != ending or out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise ConfigError(
+            f"--out {chosen.out}: found no file that can be written there; expected a name with "
+            f"the ending {ending} in a folder that exists and is yours. Name another file."
+        )
+    return out
 
 
 def person(chosen: argparse.Namespace) -> int:
@@ -307,7 +323,7 @@ def tag(chosen: argparse.Namespace) -> int:
         for link in links.column("link").to_pylist():
             say(link)
         return DONE
-    write_links(links, chosen.workspace / chosen.out)
+    write_links(links, _out(chosen, ".csv"))
     say(f"Wrote {links.num_rows:,} tagged links to {chosen.out}.")
     return DONE
 

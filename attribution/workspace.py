@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import available_timezones
 
 from attribution.errors import ConfigError, quoted
 from attribution.identity.rules import Rules
@@ -26,7 +26,8 @@ __all__ = ["FILE", "Exclude", "Source", "Workspace", "read_workspace"]
 FILE = "attribution.toml"
 _TABLES = ("brand", "identity", "source", "exclude")
 _NAME = re.compile(r"[^\W_][\w .·-]{0,59}")
-_PASSWORD = re.compile(r"://[^/@:]*:[^/@]+@")
+_PASSWORD = re.compile(r"://[^/@:]*:[^/@]+@|[?&](password|passwd|pwd)=", re.IGNORECASE)
+_ZONE = re.compile(r"(?!right/|posix/|localtime|posixrules|Factory)[A-Z]")
 _ORDER_COLUMNS = ("platform", "order_id", "shop_id", "id_value", "status")
 
 
@@ -48,6 +49,8 @@ class Source:
         A database and the query that reads it; None for files.
     values
         Constants for columns that the rows do not carry, such as a shop's id.
+    snapshot
+        Whether a file is the whole truth, as a sheet is: what its newest content lacks is gone.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Source:
     url: str | None = None
     sql: str | None = None
     values: tuple[tuple[str, str], ...] = ()
+    snapshot: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,15 +144,13 @@ def _brand(page: Page, table: Any, folder: str) -> dict[str, Any]:
         raise page.error(at, shown(table), "a table", 'Write [brand] and below it name = "...".')
     page.check_keys(at, table, ("name", "timezone", "language"))
     timezone = page.text((*at, "timezone"), table.get("timezone", DEFAULT_TIMEZONE))
-    try:
-        ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if timezone not in available_timezones() or not _ZONE.match(timezone):
         raise page.error(
             (*at, "timezone"),
             f"the text {quoted(timezone)}",
             "a time zone",
             'Write such as "Asia/Shanghai".',
-        ) from None
+        )
     language = table.get("language", "zh")
     if language not in ("zh", "en"):
         raise page.error(
@@ -173,7 +175,12 @@ def _identity(page: Page, table: Any, root: Path) -> dict[str, Any]:
     key_file = None
     if "key_file" in table:
         text = page.text((*at, "key_file"), table["key_file"])
-        key_file = (root / Path(text).expanduser()).resolve()
+        try:
+            key_file = (root / Path(text).expanduser()).resolve()
+        except (RuntimeError, OSError):
+            raise page.error(
+                (*at, "key_file"), quoted(text), "a file", "Write its whole path."
+            ) from None
         if key_file.is_relative_to(root):
             raise page.error(
                 (*at, "key_file"),
@@ -254,9 +261,15 @@ def _source(page: Page, at: KeyPath, table: Any) -> Source:
             "one of them",
             'Write files = "data/raw/..." for files, or url and sql for a database.',
         )
+    snapshot = table.get("snapshot", False)
+    if not isinstance(snapshot, bool):
+        raise page.error(
+            (*at, "snapshot"), shown(snapshot), "true or false", "Write it without quotation marks."
+        )
     return Source(
         name=name,
         mapping=mapping,
+        snapshot=snapshot,
         values=_values(page, (*at, "values"), table.get("values", {})),
         **(_files(page, at, table) if "files" in table else _query(page, at, table)),
     )

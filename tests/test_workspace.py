@@ -82,6 +82,11 @@ def test_a_folder_without_the_file_says_how_to_make_one(tmp_path: Path):
     [
         ('timezone = "Asia/Shanghai"', 'timezone = "Asia/Peking"', 3, "time zone"),
         ('timezone = "Asia/Shanghai"', 'timezone = "../etc"', 3, "time zone"),
+        ('timezone = "Asia/Shanghai"', 'timezone = "right/Asia/Shanghai"', 3, "time zone"),
+        ('timezone = "Asia/Shanghai"', 'timezone = "localtime"', 3, "time zone"),
+        ("../keys/brand.key", "~nobody-by-that-name/x", 7, "a file"),
+        ("env:ERP_URL", "postgresql://host/db?user=me&password=secret", 19, "a password"),
+        ('values = { shop_id = "4711" }', 'snapshot = "yes"', 14, "true or false"),
         ('language = "en"', 'language = "fr"', 4, '"zh" or "en"'),
         ('language = "en"', 'langage = "en"', 4, "Did you mean 'language'"),
         ("../keys/brand.key", "data/brand.key", 7, "outside it"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DEMO_KEY", "KEY_VARIABLE", "Key", "Keyring", "Rotations", "read_keyring"]
+__all__ = ["DEMO_KEY", "KEY_VARIABLE", "PLAIN", "Key", "Keyring", "Rotations", "read_keyring"]
 
 KEY_VARIABLE = "ATTRIBUTION_KEY"
 LEAST_CHARACTERS = 32
@@ -62,6 +62,10 @@ class Key:
     secret: bytes = field(repr=False)
 
 
+# What rows are hashed with where there is no key: plain SHA-256.
+PLAIN = Key(NO_KEY, b"")
+
+
 @dataclass(frozen=True)
 class Keyring:
     """The workspace's keys, the newest first; without any, phones are refused.
@@ -77,7 +81,7 @@ class Keyring:
     @property
     def can_hash_phones(self) -> bool:
         """Whether there is a key."""
-        return bool(self.keys)
+        return self._newest != PLAIN
 
     def phones(self, values: pa.Array) -> Phones:
         """Return phone numbers in one form, ready to be hashed as id type "phone".
@@ -87,7 +91,7 @@ class Keyring:
         ConfigError
             If there is no key.
         """
-        if not self.keys:
+        if not self.can_hash_phones:
             raise ConfigError(
                 f"A phone column is mapped, and there is no key to hash it with. {_HOW}"
             )
@@ -121,9 +125,7 @@ class Keyring:
     def hash_each(self, id_type: str, namespace: str | None, value: str) -> tuple[str, ...]:
         """Return the hash of one identifier under every key, the newest first."""
         distinct = _Distinct(pa.array([0]), [(namespace or "", [value])])
-        return tuple(
-            self._each(id_type, distinct, key)[0].as_py() for key in self.keys or (self._newest,)
-        )
+        return tuple(self._each(id_type, distinct, key)[0].as_py() for key in self.keys or (PLAIN,))
 
     def rotations(self, id_type: str, namespace: pa.Array | None, values: pa.Array) -> Rotations:
         """Return the hashes of each distinct identifier under the older keys and the newest.
@@ -134,20 +136,27 @@ class Keyring:
         if len(self.keys) < 2:
             return Rotations(nothing, nothing)
         distinct = _distinct(namespace, values)
+        older = [key for key in self.keys[1:] if key != PLAIN or not distinct.has_phones]
+        if not older:
+            return Rotations(nothing, nothing)
         new = self._each(id_type, distinct, self._newest)
-        old = [self._each(id_type, distinct, key) for key in self.keys[1:]]
+        old = [self._each(id_type, distinct, key) for key in older]
         return Rotations(pa.concat_arrays(old), pa.concat_arrays([new] * len(old)))
 
-    @property
-    def _newest(self) -> Key | None:
-        return self.keys[0] if self.keys else None
+    def after(self, *older: Key) -> Keyring:
+        """Return the ring that also links what was hashed with these keys before."""
+        return Keyring((*self.keys, *(key for key in older if key not in self.keys)))
 
-    def _each(self, id_type: str, distinct: _Distinct, key: Key | None) -> pa.StringArray:
+    @property
+    def _newest(self) -> Key:
+        return self.keys[0] if self.keys else PLAIN
+
+    def _each(self, id_type: str, distinct: _Distinct, key: Key) -> pa.StringArray:
         digests: list[bytes] = []
         for namespace, values in distinct.groups:
             begun = f"{id_type}\0{namespace}\0".encode()
-            digests += _plain(begun, values) if key is None else _keyed(key.secret, begun, values)
-        return _written(NO_KEY if key is None else key.id, digests)
+            digests += _plain(begun, values) if key == PLAIN else _keyed(key.secret, begun, values)
+        return _written(key.id, digests)
 
 
 def read_keyring(environ: Mapping[str, str], key_file: Path | None, *, demo: bool) -> Keyring:
@@ -241,6 +250,11 @@ class _Distinct(NamedTuple):
 
     codes: pa.Array
     groups: list[tuple[str, list[str]]]
+
+    @property
+    def has_phones(self) -> bool:
+        """Whether numbers are among them; those are never hashed without a key."""
+        return any(value.startswith("+") for _, values in self.groups for value in values)
 
 
 def _distinct(namespace: pa.Array | None, values: pa.Array) -> _Distinct:

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from attribution.errors import DataError
-from attribution.identity.keys import Keyring, read_keyring
+from attribution.identity.keys import PLAIN, Keyring, read_keyring
 from attribution.intake.feeds import Feed, offers
 from attribution.intake.landing import is_landing, publish
 from attribution.intake.shipped import shipped
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["FileReport", "SourceReport", "check", "ingest"]
 
 _WORKERS = 2
-_LISTED = "the quarantine lists every row with its remedy"
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def ingest(
         before stay read.
     """
     plan = _plan(workspace)
-    keys = _Keys(workspace, environ)
+    keys = _Keys(workspace, environ, suppressed(workspace.store))
     reports = []
     with writing(workspace.store, waiting=waiting) as writer:
         hidden = suppressed(workspace.store)
@@ -167,7 +166,7 @@ def check(
     workspace: Workspace, *, environ: Environment[str, str] = os.environ
 ) -> tuple[SourceReport, ...]:
     """Read every source as `ingest` would, and keep nothing."""
-    keys = _Keys(workspace, environ)
+    keys = _Keys(workspace, environ, suppressed(workspace.store))
     reports = []
     for source, mapping in _plan(workspace):
         reader = _Reader(workspace, source, mapping, keys)
@@ -191,14 +190,16 @@ def _plan(workspace: Workspace) -> list[tuple[Source, Mapping]]:
 class _Keys:
     """The workspace's key; the published one for the very files of the sample, and no others."""
 
-    def __init__(self, workspace: Workspace, environ: Environment[str, str]) -> None:
-        self._own = read_keyring(environ, workspace.key_file, demo=False)
+    def __init__(
+        self, workspace: Workspace, environ: Environment[str, str], hidden: pa.Array
+    ) -> None:
+        own = read_keyring(environ, workspace.key_file, demo=False)
         self._demo = read_keyring({}, None, demo=True)
-        self._sample = {
-            digest_of(file)
-            for file in shipped("data", "sample", "raw").rglob("*")
-            if file.is_file()
-        }
+        # Who was forgotten before there was a key stays forgotten when there is one.
+        before = {text.partition(".")[0] for text in hidden.to_pylist()} if own.keys else set()
+        self._own = own.after(*(key for key in (*self._demo.keys, PLAIN) if key.id in before))
+        raw = shipped("data", "sample", "raw")
+        self._sample = {digest_of(file) for file in raw.rglob("*") if file.is_file()}
 
     def of(self, feed: Feed) -> Keyring:
         return self._demo if not self._own.keys and feed.digest in self._sample else self._own
@@ -307,8 +308,9 @@ def _keep(
         known is not None
         and (known.revision, known.layout) == (revision, layout())
         and not (retry and known.quarantined)
+        and writer.is_whole(known)
     ):
-        return _of_marker(known)
+        return _of_marker(writer.renewed(known), writer.rejected(known))
     counts = _Counts(reader.source.name, feed.name)
     with writer.batch(
         batch_id,
@@ -317,6 +319,7 @@ def _keep(
         file=feed.name,
         digest=feed.digest,
         mapping=reader.mapping.digest,
+        snapshot=reader.source.snapshot,
     ) as batch:
         for emission in reader.emissions(feed, batch_id):
             counts.add(emission)
@@ -327,7 +330,7 @@ def _keep(
     return replace(counts.report(), fresh=True)
 
 
-def _of_marker(marker: Marker) -> FileReport:
+def _of_marker(marker: Marker, rejected: pa.Table) -> FileReport:
     return FileReport(
         marker.source,
         marker.file,
@@ -337,8 +340,18 @@ def _of_marker(marker: Marker) -> FileReport:
         excluded=tuple(sorted(marker.excluded.items())),
         first_at=marker.first_at,
         last_at=marker.last_at,
-        reasons=tuple((reason, _LISTED, rows) for reason, rows in marker.reasons.items()),
+        reasons=tuple((*reason, rows) for reason, rows in _reasons(rejected).most_common()),
     )
+
+
+def _reasons(rejected: pa.Table) -> Counter[tuple[str, str]]:
+    """Count findings by (what was expected where, remedy)."""
+    counts: Counter[tuple[str, str]] = Counter()
+    keys = ["table", "column", "expected", "remedy"]
+    for row in rejected.group_by(keys).aggregate([([], "count_all")]).to_pylist():
+        place = ".".join(part for part in (row["table"], row["column"]) if part)
+        counts[f"{place}: expected {row['expected']}", row["remedy"]] += row["count_all"]
+    return counts
 
 
 class _Counts:
@@ -365,11 +378,7 @@ class _Counts:
         rejected = emission.rejected
         if rejected.num_rows:
             self._rejected.append(np.unique(rejected.column("_row").to_numpy()))
-            keys = ["table", "column", "expected", "remedy"]
-            for row in rejected.group_by(keys).aggregate([([], "count_all")]).to_pylist():
-                place = ".".join(part for part in (row["table"], row["column"]) if part)
-                reason = f"{place}: expected {row['expected']}"
-                self._reasons[reason, row["remedy"]] += row["count_all"]
+            self._reasons.update(_reasons(rejected))
 
     def report(self) -> FileReport:
         quarantined = len(np.unique(np.concatenate([np.empty(0, np.int64), *self._rejected])))

@@ -121,11 +121,13 @@ def _line(figures: pd.Series[float]) -> dict[str, float]:
 def _credit_title(report: Report, shown: list[str]) -> str:
     spread = report.spread.loc[shown]
     base = spread["headline"].abs()
-    weighty = base >= WEIGHTY * base.sum()
+    # Of a channel to which the headline model gives nothing, what another gives is the weight.
+    weighty = base.where(base > 0, spread["high"]) >= WEIGHTY * base.sum()
     if not weighty.any():
         weighty |= True
     parting = spread["spread"].fillna(0.0)
-    widest = parting[weighty & (parting > HOLDS)].sort_values(ascending=False).index[:3]
+    apart = spread.assign(spread=parting)[weighty & (parting > HOLDS)]
+    widest = apart.sort_values(["spread", "high"], ascending=False, kind="stable").index[:3]
     words = report.words
     if len(widest):
         return words("credit_title", names=words.listed(list(widest)))

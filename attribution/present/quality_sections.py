@@ -19,7 +19,7 @@ from attribution.present.report import sentences
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attribution.present.words import Unit, Words
+    from attribution.present.words import Words
     from attribution.store.quality import Quality
 
 __all__ = [
@@ -432,7 +432,6 @@ def _excluded(report: QualityReport) -> Markup:
         return section(kicker, words("excluded_heading_nothing"))
     nowhere = int((frame["rows"] - frame["order_counts"]).sum())
     elsewhere = int(frame["order_counts"].sum())
-    unit = words.money_unit(float(frame["paid_fen"].fillna(0).abs().max()))
     sides = {"erp": words("excluded_erp")}
     body = [
         [
@@ -440,7 +439,7 @@ def _excluded(report: QualityReport) -> Markup:
             sides.get(str(side), words("excluded_platform")),
             report.count(rows),
             report.count(counts),
-            _money(words, paid, unit),
+            "–" if pd.isna(paid) else words.money(float(paid)),
         ]
         for why, side, rows, counts, paid in frame[
             ["why", "known_from", "rows", "order_counts", "paid_fen"]
@@ -455,12 +454,13 @@ def _excluded(report: QualityReport) -> Markup:
         words("excluded_side"),
         words("excluded_rows"),
         words("excluded_counts"),
+        words("excluded_paid"),
     ]
     return section(
         kicker,
         title,
         figure(
-            table([*heads, unit.label], body, kinds=["name", "why", "", "", ""]),
+            table(heads, body, kinds=["name", "why", "", "", ""]),
             words("excluded_note"),
         ),
     )
@@ -469,10 +469,6 @@ def _excluded(report: QualityReport) -> Markup:
 def _reason(words: Words, why: str) -> str:
     """Return a shipped mapping's reason in the report's language; a user's own as it is."""
     return words(_REASONS[why]) if why in _REASONS else why
-
-
-def _money(words: Words, fen: object, unit: Unit) -> str:
-    return "–" if pd.isna(fen) else words.written(float(fen), unit)  # type: ignore[arg-type,call-overload]
 
 
 # ---------------------------------------------------------------------- people

@@ -37,7 +37,7 @@ __all__ = [
 HOLDS = 0.40  # a spread within this share of the headline figure
 DEPENDS = 1.00  # a spread above it ...
 DEPENDS_RANKS = 5  # ... or ranks this far apart
-WEIGHTY = 0.02  # share of the headline total below which a channel makes no title
+WEIGHTY = 0.02  # share of what is credited below which a channel makes no title
 SHOWN_CHANNELS = 10
 
 
@@ -108,8 +108,13 @@ class Report:
 
     @cached_property
     def spread(self) -> pd.DataFrame:
-        """How far the models part, by channel; see `Comparison.spread`."""
-        return self.comparison.spread(self.headline, self.measure).loc[self.channels.index]
+        """How far the models part, by channel; see `Comparison.spread`.
+
+        Where the headline model gives nothing and another does, no share can say how far.
+        """
+        found = self.comparison.spread(self.headline, self.measure).loc[self.channels.index]
+        apart = (found["headline"] == 0) & (found["high"] > found["low"])
+        return found.assign(spread=found["spread"].mask(apart, np.inf))
 
     @cached_property
     def unit(self) -> Unit:
@@ -172,9 +177,8 @@ class Report:
     def shown(self) -> list[str]:
         """The ten largest channels, and any other on which the models part widely."""
         spread = self.spread
-        wide = (spread["spread"] > DEPENDS) & (
-            spread["high"] > WEIGHTY * max(float(self.channels[self.headline].sum()), 1e-12)
-        )
+        credited = float(self.channels.sum().max())  # by the model that leaves least unattributed
+        wide = (spread["spread"] > DEPENDS) & (spread["high"] > WEIGHTY * max(credited, 1e-12))
         if len(spread) <= SHOWN_CHANNELS + 2:  # a row "2 other channels" would save nothing
             return list(spread.index)
         top = np.arange(len(spread)) < SHOWN_CHANNELS

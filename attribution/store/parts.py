@@ -41,6 +41,7 @@ __all__ = [
     "Marker",
     "PartWriter",
     "Writer",
+    "current",
     "file_error",
     "layout",
     "locked",
@@ -101,6 +102,8 @@ class Marker:
         Range of the rows' times, UTC epoch ms; None without any.
     notes
         What a reader should know, such as fields the mapping assumes.
+    snapshot
+        Whether the file is the whole truth: what its newest content lacks is gone.
     layout
         Digest of the tables' columns when it was written.
     """
@@ -122,6 +125,7 @@ class Marker:
     first_at: int | None = None
     last_at: int | None = None
     notes: tuple[str, ...] = ()
+    snapshot: bool = False
     layout: str = ""
 
     def text(self) -> str:
@@ -260,6 +264,23 @@ def read_markers(folder: Path) -> tuple[Marker, ...]:
             )
         found.append(marker)
     return tuple(sorted(found, key=lambda marker: (marker.sequence, marker.batch)))
+
+
+def current(markers: Iterable[Marker]) -> tuple[Marker, ...]:
+    """Return the markers that count, in order: of a snapshot's file only the newest content's."""
+    newest: dict[tuple[str, str], Marker] = {}
+    ordered = sorted(markers, key=lambda marker: (marker.sequence, marker.batch))
+    for marker in ordered:
+        newest[_origin(marker)] = marker
+    return tuple(
+        marker
+        for marker in ordered
+        if marker is newest[_origin(marker)] or not newest[_origin(marker)].snapshot
+    )
+
+
+def _origin(marker: Marker) -> tuple[str, str]:
+    return marker.source, marker.file
 
 
 @contextmanager
@@ -447,9 +468,43 @@ class Writer:
         write_marker(self.folder, marker)
         self._markers[marker.batch] = marker
 
+    def is_whole(self, marker: Marker) -> bool:
+        """Whether every part the marker lists is there."""
+        return all(
+            part_file(self.folder, table, file).is_file()
+            for table, (file, _) in marker.parts.items()
+        )
+
+    def renewed(self, marker: Marker) -> Marker:
+        """Return the marker of a batch that arrived again: the newest of its file once more."""
+        others = [m for m in self._markers.values() if (m.source, m.file) == _origin(marker)]
+        if marker.sequence < max((m.sequence for m in others), default=0):
+            marker = replace(marker, sequence=self._last() + 1)
+            self.commit(marker)
+        return marker
+
+    def rejected(self, marker: Marker) -> pa.Table:
+        """Return the rows a batch quarantined."""
+        if "quarantine" not in marker.parts:
+            return QUARANTINE.empty_table()
+        file = part_file(self.folder, "quarantine", marker.parts["quarantine"][0])
+        with store_errors(self.folder):
+            return parquet.read_table(file)
+
+    def _last(self) -> int:
+        return max((marker.sequence for marker in self._markers.values()), default=0)
+
     @contextmanager
     def batch(
-        self, batch: str, revision: str, *, source: str, file: str, digest: str, mapping: str
+        self,
+        batch: str,
+        revision: str,
+        *,
+        source: str,
+        file: str,
+        digest: str,
+        mapping: str,
+        snapshot: bool = False,
     ) -> Iterator[BatchWriter]:
         """Write a batch: committed when the `with` block ends, untouched if it ends in an error.
 
@@ -465,16 +520,16 @@ class Writer:
         old = self.marker(batch)
         if not _PLAIN.fullmatch(batch):
             raise ValueError(f"batch id {batch!r}")
-        latest = max((marker.sequence for marker in self._markers.values()), default=0)
         head = Marker(
             batch=batch,
             revision=revision,
             edition=old.edition + 1 if old else 1,
-            sequence=old.sequence if old else latest + 1,
+            sequence=old.sequence if old else self._last() + 1,
             source=source,
             file=file,
             digest=digest,
             mapping=mapping,
+            snapshot=snapshot,
             layout=layout(),
         )
         rows = BatchWriter(self.folder, head)

@@ -30,7 +30,7 @@ from attribution.store.connection import (
     tables_read,
 )
 from attribution.store.latest import create_latest
-from attribution.store.parts import file_error, part_file, read_markers
+from attribution.store.parts import current, file_error, part_file, read_markers
 from attribution.store.people import people_folder, read_people, resolve_people, write_people
 from attribution.store.steps import Step, ViewOptions, literal
 from attribution.store.suppression import suppressed
@@ -175,7 +175,7 @@ class Store:
     # ------------------------------------------------------------------ inside
 
     def _listing(self) -> _Listing:
-        markers, hidden = read_markers(self.folder), suppressed(self.folder)
+        markers, hidden = current(read_markers(self.folder)), suppressed(self.folder)
         people = people_folder(self.folder, markers, hidden, self.rules)
         return _Listing(markers, tuple(hidden.to_pylist()), people, people.is_dir())
 

@@ -18,6 +18,7 @@ import pytest
 from attribution.errors import ConfigError
 from attribution.intake.create import create_workspace
 from attribution.intake.ingest import check, ingest
+from attribution.store.forget import forget
 from attribution.store.store import open_store
 from attribution.workspace import read_workspace
 from tests.brand import KEY, content, everything_stored, run, sample_brand, small, source
@@ -77,6 +78,45 @@ def test_a_new_content_of_the_same_file_adds_and_the_newest_row_counts(tmp_path)
     ingest(workspace, environ={})
     found = orders_of(workspace).set_index("order_id")["status"]
     assert found.to_dict() == {"1": "paid", "2": "completed", "3": "paid"}
+
+
+def test_what_a_file_said_before_counts_again_when_it_says_it_again(tmp_path):
+    for paid in ("12.50", "99.00", "12.50"):
+        workspace = brand(tmp_path, {"orders.csv": ORDERS + order(1, paid=paid)})
+        ingest(workspace, environ={})
+        yuan, fen = paid.split(".")
+        assert orders_of(workspace)["paid_fen"].tolist() == [int(yuan + fen)]
+
+
+def test_a_row_deleted_from_a_snapshot_is_gone_and_from_an_export_is_not(tmp_path):
+    for snapshot, left in (("true", ["2"]), ("false", ["1", "2"])):
+        folder = tmp_path / snapshot
+        folder.mkdir()
+        (folder / "mappings").mkdir()
+        (folder / "mappings" / "mine.toml").write_text(MAPPING, encoding="utf-8")
+        sources = source("orders", "mine", "orders.csv", f"snapshot = {snapshot}")
+        for rows in (order(1) + order(2), order(2)):
+            workspace = small(folder, {"orders.csv": ORDERS + rows}, sources)
+            ingest(workspace, environ={})
+        assert orders_of(workspace)["order_id"].tolist() == left
+
+
+def test_a_part_that_was_lost_is_read_again(tmp_path):
+    workspace = brand(tmp_path, {"orders.csv": ORDERS + order(1)})
+    ingest(workspace, environ={})
+    for part in workspace.store.glob("parts/orders/*.parquet"):
+        part.unlink()
+    (report,) = ingest(workspace, environ={})
+    assert report.files[0].fresh
+    assert orders_of(workspace)["order_id"].tolist() == ["1"]
+
+
+def test_a_known_file_still_tells_what_to_mend(tmp_path):
+    workspace = brand(tmp_path, {"orders.csv": ORDERS + order(1, paid="x")})
+    first, again = (ingest(workspace, environ={})[0].files[0] for _ in range(2))
+    assert first.reasons == again.reasons
+    assert "yuan" in first.reasons[0][0]
+    assert first.reasons[0][1]
 
 
 def test_a_corrected_mapping_reads_its_files_anew(tmp_path):
@@ -311,6 +351,26 @@ def test_a_new_key_keeps_people_together_while_the_old_one_is_known(tmp_path):
     later = WITH_PHONE.replace("\n1,", "\n2,").replace("-11 20:", "-12 20:")
     ingest(written({"orders_2.csv": later}), environ={})
     assert orders_of(folder)["person_id"].tolist() == 2 * before
+
+
+def test_who_was_forgotten_without_a_key_stays_so_with_one(tmp_path):
+    workspace = brand(tmp_path, {"orders.csv": ORDERS + order(1) + order(2)})
+    ingest(workspace, environ={})
+    person = orders_of(workspace).set_index("order_id")["person_id"]["1"]
+    forget(open_store(workspace), person)
+    ingest(workspace, environ={"ATTRIBUTION_KEY": KEY})
+    after = orders_of(workspace).set_index("order_id")
+    assert after["id_value"].isna().tolist() == [True, False]
+    assert after["person_id"].isna().tolist() == [True, False]
+    assert len(open_store(workspace).table("persons")) == 1
+
+
+def test_people_are_found_by_their_ids_without_a_key_too(tmp_path):
+    workspace = brand(tmp_path, {"orders.csv": ORDERS + order(1)})
+    ingest(workspace, environ={})
+    done = run("person", "b1", "--workspace", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert orders_of(workspace)["person_id"][0] in done.stdout
 
 
 # ---------------------------------------------------------------------- check

@@ -125,6 +125,7 @@ def test_the_numbers_shown_are_the_numbers_planted(language: str) -> None:
         ["WeChat", "–", "0"],
         ["orders", "1,616", "113"],
         ["costs", "7", "1"],
+        [HOSTILE, {"en": "platform", "zh": "平台"}[language], "2", "0", "–"],
         ["phone", "503", "3", "0", "0"],
         ["member_id", "4", "0", "0", "4"],
         [HOSTILE, "douyin · author_id", "27", "7"],
