@@ -9,6 +9,7 @@ __all__ = [
     "MissingAges",
     "ModelError",
     "ReportError",
+    "StoreError",
 ]
 
 _SHOWN = 80
@@ -63,6 +64,10 @@ class DataError(AttributionError):
         where = ", ".join(part for part in place if part)
         lead = f"{where}: found {self.found}" if where else f"Found {self.found}"
         return f"{lead}; expected {self.expected}. {self.remedy}"
+
+
+class StoreError(DataError):
+    """A store that cannot be written: no file of a source is to blame."""
 
 
 class MissingAges(AttributionError):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "forget", "ingest", "init", "map_file", "person", "report", "tag"]
 
+_UNTAGGED = 12  # pages and days shown
 _FIXED = 78  # places that the columns of names, counts and dates take, about
 DONE, FAILED, WRONG_USE, QUARANTINED = 0, 1, 2, 3
 
@@ -62,17 +63,36 @@ def check(chosen: argparse.Namespace) -> int:
     workspace = read_workspace(chosen.workspace)
     reports = read_all(workspace)
     _show(reports, workspace)
-    untagged = sum(file.untagged for report in reports for file in report.files)
-    if untagged:
-        say(
-            f"\n{untagged:,} visits of the own mall carry no utm_source. "
-            "Make tagged links for them with `attribution tag`."
-        )
+    _show_untagged(reports)
     _show_assumed(reports)
     if any(report.failed for report in reports):
         return FAILED
     quarantined = any(report.quarantined for report in reports)
     return QUARANTINED if chosen.strict and quarantined else DONE
+
+
+def _show_untagged(reports: Sequence[SourceReport]) -> None:
+    """List visits of the own mall that no link explains, by day and product page."""
+    visits: Counter[tuple[str, str]] = Counter()
+    clicked = 0
+    for report in reports:
+        for file in report.files:
+            for (day, product, by_click), count in file.untagged:
+                visits[day, product or "-"] += count
+                clicked += count * by_click
+    if not visits:
+        return
+    say(
+        f"\n{visits.total():,} visits of the own mall carry no utm_source, {clicked:,} of them an "
+        "ad's click id. Make tagged links for the others with `attribution tag`."
+    )
+    ordered = sorted(visits.items(), key=lambda item: (-item[1], item[0]))
+    rows = [[day, product, count] for (day, product), count in ordered[:_UNTAGGED]]
+    say(text_table(["day", "product page", "visits"], rows))
+    rest = ordered[_UNTAGGED:]
+    if rest:
+        more = sum(count for _, count in rest)
+        say(f"and {more:,} more on {len(rest):,} other pages and days")
 
 
 def _show_assumed(reports: Sequence[SourceReport]) -> None:
@@ -93,6 +113,7 @@ def _show_assumed(reports: Sequence[SourceReport]) -> None:
 def ingest(chosen: argparse.Namespace) -> int:
     """Bring what is new into the store."""
     from attribution.intake.ingest import ingest as bring
+    from attribution.store.store import open_store
     from attribution.workspace import read_workspace
 
     workspace = read_workspace(chosen.workspace)
@@ -108,6 +129,13 @@ def ingest(chosen: argparse.Namespace) -> int:
         f"\nRead {len(fresh):,} new or changed files, {sum(f.read for f in fresh):,} rows; "
         f"{sum(not f.fresh for f in files):,} files were known."
     )
+    named = {source.name for source in workspace.sources}
+    aside = [marker for marker in open_store(workspace).batches() if marker.source not in named]
+    if aside:
+        say(
+            f"{len(aside):,} files of sources that attribution.toml no longer names are kept and "
+            f"not shown: {', '.join(sorted({plain(marker.source) for marker in aside}))}."
+        )
     quarantined = sum(report.quarantined for report in reports)
     if quarantined:
         say(
@@ -285,21 +313,16 @@ def _asked(chosen: argparse.Namespace) -> tuple[Workspace, Store, str, People]:
 def forget(chosen: argparse.Namespace) -> int:
     """Erase a person; facts of orders stay."""
     from attribution.identity.explain import explain
+    from attribution.store.forget import finish_forgetting
     from attribution.store.forget import forget as erase
     from attribution.store.store import open_store
-    from attribution.store.suppression import suppression_file
     from attribution.workspace import read_workspace
 
-    workspace = read_workspace(chosen.workspace)
-    listed = suppression_file(workspace.store, chosen.id)
-    if listed is None or not listed.exists():
-        _, store, asked, people = _asked(chosen)
-        links = store.query('SELECT a, b, kind, "at" FROM latest_links')
-        person_id = explain(people, links, asked).person_id
-    else:  # a run that was killed is finished
-        store, person_id = open_store(workspace), chosen.id
+    finish_forgetting(open_store(read_workspace(chosen.workspace)), _wait)
+    _, store, asked, people = _asked(chosen)
+    links = store.query('SELECT a, b, kind, "at" FROM latest_links')
+    person_id = explain(people, links, asked).person_id
     changed = erase(store, person_id, waiting=_wait)
-    store.refresh_people()
     say(f"Forgot {person_id}; importing the same files again does not bring the person back.")
     if changed:
         say(text_table(["table", "rows changed or removed"], sorted(map(list, changed.items()))))

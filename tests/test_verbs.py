@@ -12,8 +12,9 @@ from attribution.cli import main
 from attribution.intake.shipped import shipped
 from attribution.mapping.mapping_file import read_mapping
 from attribution.store.store import open_store
+from attribution.store.suppression import suppress_person
 from attribution.workspace import FILE, read_workspace
-from tests.brand import small, source
+from tests.brand import everything_stored, small, source
 
 MEMBERS = shipped("data", "sample", "raw", "mall", "members.csv")
 
@@ -180,6 +181,31 @@ def test_forget_leaves_the_orders_and_nobody_behind_them(tmp_path, say):
         assert not (after["id_value"] == own["doudian_open_id"]).any()
         assert person not in set(store.table("persons")["person_id"])
         assert say("person", own["member_id"], "--workspace", str(folder))[0] == 1
+
+
+@pytest.mark.parametrize("then", ["forget", "ingest"])
+def test_a_forgetting_that_was_killed_is_finished(then, tmp_path, say):
+    rows = (
+        "order_id,platform,status,created_at,paid,member_id\n1,own_mall,paid,2026-11-11,1.00,M1\n"
+    )
+    workspace = small(tmp_path, {"o.csv": rows}, source("o", "generic_orders", "o.csv"))
+    assert say("ingest", "--workspace", str(tmp_path))[0] == 0
+    store = open_store(workspace)
+    person = store.table("orders")["person_id"][0]
+    hashes = store.table("identities")["id_hash"].tolist()
+    suppress_person(workspace.store, person, hashes)  # and killed there
+    arguments = ["forget", "M1"] if then == "forget" else ["ingest"]
+    say(*arguments, "--workspace", str(tmp_path))
+    assert not [each for each in hashes if each in everything_parted(workspace)]
+
+
+def everything_parted(workspace) -> str:
+    whole = everything_stored(workspace)
+    return whole.replace(open_list(workspace), "")
+
+
+def open_list(workspace) -> str:
+    return "".join(f.read_text() for f in (workspace.store / "suppression").glob("*.json"))
 
 
 # ---------------------------------------------------------------------- tag

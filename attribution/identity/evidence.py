@@ -66,6 +66,8 @@ class Known(NamedTuple):
         Code of id type and namespace together: `spaces` to each of `id_types`.
     first, last
         UTC epoch ms; `LATE` and `EARLY` where not known.
+    again, again_at
+        (k,) Who stands in several rows of the table, and when a row saw him first or last.
     id_types
         Names of the id types; the last stands for none.
     spaces
@@ -78,8 +80,15 @@ class Known(NamedTuple):
     group: NDArray[np.int32]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
+    again: NDArray[np.int32]
+    again_at: NDArray[np.int64]
     id_types: tuple[str, ...]
     spaces: int
+
+    def of_type(self, id_types: tuple[str, ...]) -> NDArray[np.bool_]:
+        """Return which identifiers, (n,), are of one of these id types."""
+        chosen = np.array([name in id_types for name in self.id_types])
+        return np.asarray(np.repeat(chosen, self.spaces)[self.group])
 
     def names(
         self, codes: NDArray[np.int64], tail: NDArray[np.int64], chosen: NDArray[np.integer]
@@ -131,6 +140,8 @@ class Links(NamedTuple):
 def known(identifiers: pa.Table) -> Known:
     """Read the table of identifiers; a hash that stands there more than once counts once.
 
+    Several rows of one hash tell more exactly when it was seen.
+
     Raises
     ------
     DataError
@@ -149,17 +160,37 @@ def known(identifiers: pa.Table) -> Known:
     last = _times(identifiers.column("last_seen"), EARLY)[order]
     new = np.ones(len(order), bool)
     new[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    again, again_at = np.zeros(0, np.int32), np.zeros(0, np.int64)
     if not new.all():
         starts = np.flatnonzero(new)
+        lengths = np.diff(np.append(starts, len(order)))
+        several = np.repeat(lengths > 1, lengths)
+        again = np.tile((np.cumsum(new, dtype=np.int32) - 1)[several], 2)
+        again_at = np.append(first[several], last[several])
+        timed = (again_at != LATE) & (again_at != EARLY)
+        again, again_at = again[timed], again_at[timed]
         high, low, order = high[starts], low[starts], order[starts]
         first, last = np.minimum.reduceat(first, starts), np.maximum.reduceat(last, starts)
     kind, id_types = _coded(identifiers.column("id_type"))
     group, names = _coded(identifiers.column("namespace"))
     group += kind * np.int32(len(names) + 1)
-    return Known(high, low, order, group[order], first, last, (*id_types, ""), len(names) + 1)
+    return Known(
+        high,
+        low,
+        order,
+        group[order],
+        first,
+        last,
+        again,
+        again_at,
+        (*id_types, ""),
+        len(names) + 1,
+    )
 
 
-def read_links(found: Known, links: pa.Table | Iterable[pa.RecordBatch]) -> Links:
+def read_links(
+    found: Known, links: pa.Table | Iterable[pa.RecordBatch], devices: tuple[str, ...]
+) -> Links:
     """Read links, batch by batch, so that their text need never be in memory at once.
 
     Parameters
@@ -169,6 +200,8 @@ def read_links(found: Known, links: pa.Table | Iterable[pa.RecordBatch]) -> Link
     links
         A table, or record batches (a `RecordBatchReader`), with columns a, b, kind and at. A link
         without a time gets the earlier of the last times its ends were seen.
+    devices
+        Id types of devices: a link to one is weak, whatever it calls itself.
 
     Raises
     ------
@@ -177,6 +210,7 @@ def read_links(found: Known, links: pa.Table | Iterable[pa.RecordBatch]) -> Link
     """
     batches: Any = links.to_batches(_BATCH) if isinstance(links, pa.Table) else links
     index = _index(found)
+    device = found.of_type(devices)
     parts: list[list[NDArray[Any]]] = []
     unknown = []
     for batch in batches:
@@ -187,7 +221,9 @@ def read_links(found: Known, links: pa.Table | Iterable[pa.RecordBatch]) -> Link
             unknown.append(lost.filter(pa.array(~there)).cast(_LOST))
         kind = _kinds(batch.column("kind"))
         at = _times(batch.column("at"), EARLY)
-        parts.append([a[there], b[there], kind[there], at[there]])
+        a, b, kind, at = a[there], b[there], kind[there], at[there]
+        kind[(device[a] | device[b]) & (kind <= MEDIUM)] = WEAK
+        parts.append([a, b, kind, at])
     if not parts:
         parts.append([np.zeros(0, name) for name in ("int32", "int32", "int8", "int64")])
     a, b, kind, at = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -237,7 +273,7 @@ def _kinds(column: pa.Array) -> NDArray[np.int8]:
             "Ingest the file again: its links were not written by this version.",
             column="kind",
         )
-    return np.asarray(codes.to_numpy(zero_copy_only=False), np.int8)
+    return np.array(codes.to_numpy(zero_copy_only=False), np.int8)
 
 
 def _halves(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

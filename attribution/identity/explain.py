@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from attribution.errors import DataError
 from attribution.identity.log import Placed, evidence_of, placed
+from attribution.identity.rules import Rules
 
 if TYPE_CHECKING:
     from attribution.identity.resolve import People
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "Evidence", "Explanation", "Member", "Refusal", "explain"]
 
 _DAY = 86_400_000
-_LAST_RESORT = 1_000  # steps that one weak step in a chain of evidence is worth avoiding
+# How many better steps in a chain of evidence a poor one is worth avoiding.
+_SINGLE, _WEAK = 1_000, 1_000_000
 
 
 @dataclass(frozen=True, order=True)
@@ -106,7 +108,13 @@ class Explanation:
     candidates: tuple[Candidate, ...]
 
 
-def explain(people: People, links: pa.Table, asked: str, at: int | None = None) -> Explanation:
+def explain(
+    people: People,
+    links: pa.Table,
+    asked: str,
+    at: int | None = None,
+    rules: Rules | None = None,
+) -> Explanation:
     """Explain a person.
 
     Parameters
@@ -120,6 +128,8 @@ def explain(people: People, links: pa.Table, asked: str, at: int | None = None) 
     at
         When, UTC epoch ms: a phone that changed hands is then looked up in that period; by
         default in its last.
+    rules
+        The rules `resolve` was given.
 
     Raises
     ------
@@ -138,7 +148,7 @@ def explain(people: People, links: pa.Table, asked: str, at: int | None = None) 
     nearby = people.identities.filter(
         pc.is_in(people.identities.column("id_hash"), value_set=ends.unique())
     )
-    seen = placed(nearby, touching)
+    seen = placed(nearby, touching, rules or Rules())
     mine = pc.equal(nearby.column("person_id"), person_id).to_numpy()
     # Put the person's own end first.
     seen = Placed(
@@ -153,7 +163,7 @@ def explain(people: People, links: pa.Table, asked: str, at: int | None = None) 
         person_id,
         told["status"],
         told["reason"],
-        _members(own, [_evidence(each) for each in joining if each["kind"] != "weak"]),
+        _members(own, [_evidence(each) for each in joining]),
         _refusals(people, nearby, _where(seen, outward)),
         _candidates(people, person_id),
     )
@@ -224,7 +234,7 @@ def _chains(oldest: str, joining: list[Evidence]) -> dict[str, tuple[Evidence, .
             there = each.b if each.a == here else each.a
             if there not in chains:
                 single = each.kind == "medium" and each.last_at - each.first_at < _DAY
-                step = _LAST_RESORT if single else 1
+                step = _WEAK if each.kind == "weak" else _SINGLE if single else 1
                 heapq.heappush(waiting, (far + step, there, (*chain, each)))
     return chains
 

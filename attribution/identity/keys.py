@@ -148,6 +148,11 @@ class Keyring:
         return Keyring((*self.keys, *(key for key in older if key not in self.keys)))
 
     @property
+    def key_id(self) -> str:
+        """The id of the newest key, which hashes begin with."""
+        return self._newest.id
+
+    @property
     def _newest(self) -> Key:
         return self.keys[0] if self.keys else PLAIN
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.identity.evidence import EARLY, KINDS, WEAK, find, known, read_links
+from attribution.identity.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +40,9 @@ class Placed(NamedTuple):
     at: NDArray[np.int64]
 
 
-def merge_log(identities: pa.Table, links: pa.Table | Iterable[pa.RecordBatch]) -> pa.Table:
+def merge_log(
+    identities: pa.Table, links: pa.Table | Iterable[pa.RecordBatch], rules: Rules | None = None
+) -> pa.Table:
     """Return the evidence that holds each person together.
 
     Parameters
@@ -48,18 +51,25 @@ def merge_log(identities: pa.Table, links: pa.Table | Iterable[pa.RecordBatch]) 
         Those of `resolve`.
     links
         The links `resolve` was given.
+    rules
+        The rules it was given.
 
     Returns
     -------
     pa.Table
-        person_id, a, b (id_hash), kind (strong, medium, rotation), times (how often it was seen,
-        at different instants), first_at, last_at; sorted. To undo one of these joins put its
-        pair into `Rules.split`.
+        person_id, a, b (id_hash), kind (strong, medium, rotation; weak for his devices), times
+        (how often it was seen, at different instants), first_at, last_at; sorted. To undo one of
+        these joins put its pair into `Rules.split`.
     """
-    found = placed(identities, links)
+    rules = rules or Rules()
+    found = placed(identities, links, rules)
     person = identities.column("person_id").combine_chunks()
     codes = pc.dictionary_encode(person).indices.to_numpy(zero_copy_only=False)
-    inside = (codes[found.a] == codes[found.b]) & (found.a != found.b) & (found.kind != WEAK)
+    inside = (codes[found.a] == codes[found.b]) & (found.a != found.b)
+    # Of weak evidence only that of a device with what is none has made it his.
+    types = pa.array(rules.device_types, pa.string())
+    device = pc.is_in(identities.column("id_type"), value_set=types).to_numpy()
+    inside &= (found.kind != WEAK) | (device[found.a] != device[found.b])
     return evidence_of(identities, Placed(*(column[inside] for column in found)))
 
 
@@ -84,10 +94,12 @@ def evidence_of(identities: pa.Table, found: Placed) -> pa.Table:
     return grouped.rename_columns(names).sort_by(_ORDER)
 
 
-def placed(identities: pa.Table, links: pa.Table | Iterable[pa.RecordBatch]) -> Placed:
+def placed(
+    identities: pa.Table, links: pa.Table | Iterable[pa.RecordBatch], rules: Rules
+) -> Placed:
     """Return the links between rows of `identities`, each end in the period of its time."""
     everything = known(identities)
-    seen = read_links(everything, links)
+    seen = read_links(everything, links, rules.device_types)
     code = find(everything, identities.column("id_hash"))
     start = pc.fill_null(identities.column("valid_from"), int(EARLY)).to_numpy()
     order = np.lexsort((start, code))

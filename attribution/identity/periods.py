@@ -15,12 +15,12 @@ __all__ = ["Periods", "Sightings", "periods"]
 
 
 class Sightings(NamedTuple):
-    """A phone seen beside somebody; arrays of (s,).
+    """A phone seen beside somebody, or alone; arrays of (s,).
 
     Attributes
     ----------
     phone, other
-        The phone, and the group of identifiers it was seen beside.
+        The phone, and the group of identifiers it was seen beside; -1 where alone.
     at
         UTC epoch ms.
     strong
@@ -68,12 +68,13 @@ def periods(seen: Sightings, claims: Claims, *, recycled: int, expiry: int) -> P
 
     - those before and after cannot be one person (`claims`), or
     - strong evidence names somebody before and somebody else after, or
-    - it was not seen for longer than `expiry`.
+    - it was not seen for longer than `expiry`: whoever had it has it no more, though nobody
+      else is known by it since.
 
     Parameters
     ----------
     seen
-        When each phone was seen beside whom.
+        When each phone was seen, beside whom or alone.
     claims
         What the groups seen beside phones hold; owners are groups.
     recycled, expiry
@@ -95,8 +96,10 @@ def periods(seen: Sightings, claims: Claims, *, recycled: int, expiry: int) -> P
     phone = np.cumsum(begins) - 1
     stretch = np.cumsum(begins | (waited > least)) - 1
     head = np.flatnonzero(np.diff(stretch, prepend=-1))
-    bridged = _between(*_reach(seen.other, stretch, phone), len(head))
-    parted = _between(*_changes(phone, seen, stretch, claims), len(head))
+    beside = seen.other >= 0
+    owned, held, own = seen.where(beside), stretch[beside], phone[beside]
+    bridged = _between(*_reach(owned.other, held, own), len(head))
+    parted = _between(*_changes(own, owned, held, claims), len(head))
     cut = (
         ~begins[head] & ~bridged & (((waited[head] > recycled) & parted) | (waited[head] > expiry))
     )
@@ -110,6 +113,8 @@ def periods(seen: Sightings, claims: Claims, *, recycled: int, expiry: int) -> P
 
 def _in_order(major: NDArray[np.integer], minor: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the order by two keys of 0 or more, by one sort where both fit into one number."""
+    if not len(major):
+        return np.zeros(0, np.int64)
     low, span = minor.min(), int(minor.max() - minor.min()) + 1
     if (int(major.max()) + 1) * span < 2**63:
         return np.argsort(major.astype(np.int64) * span + (minor - low))
@@ -133,6 +138,8 @@ def _reach(
     other: NDArray[np.int64], stretch: NDArray[np.int64], phone: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the first and the last stretch in which each one was seen with each phone."""
+    if not len(other):
+        return stretch, stretch
     # Stretches are numbered phone by phone, so they sort phones, too.
     order = _in_order(other, stretch)
     other, stretch, phone = other[order], stretch[order], phone[order]
@@ -145,7 +152,7 @@ def _changes(
     phone: NDArray[np.int64], seen: Sightings, stretch: NDArray[np.int64], claims: Claims
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the stretches before and after each change to somebody who cannot be the same."""
-    owners = int(max(seen.other.max(), claims.owner.max(initial=0))) + 1
+    owners = int(max(seen.other.max(initial=0), claims.owner.max(initial=0))) + 1
     rows = claims.handed(owners, seen.other, np.arange(len(phone)))
     # Whoever strong evidence names is one more group of claims, of which one may hold.
     sure = np.flatnonzero(seen.strong)

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
+    Codes = NDArray[np.integer]
 
 __all__ = ["People", "Rules", "resolve"]
 
@@ -71,14 +72,18 @@ def resolve(
     1. Identifiers under several keys are one.
     2. Strong evidence joins accounts with each other. Each of those groups has one account of an
        id type and namespace at most.
-    3. A phone that passed from one such group to another is one identifier per period.
+    3. A phone that passed from one such group to another is one identifier per period. So is one
+       that was not seen for longer than `expiry`, alone or beside anybody.
     4. A phone, device or addressee seen with too many accounts joins nobody: status "hub".
-    5. Strong evidence joins phones and devices to accounts, unless their accounts cannot be one
+    5. Strong evidence joins phones to accounts, unless their accounts cannot be one
        person: then they join nobody, status "shared".
     6. Medium evidence joins what it was seen to join at least twice, `independent` apart; between
        groups, whichever of their identifiers it names. It does not where a phone's accounts, even
        those seen once, cannot be one person.
-    7. Weak evidence never joins.
+    7. Weak evidence joins no two persons, and evidence of a device is weak. A device seen beside
+       accounts and phones of one person only is his: who logged in on a browser visited on it
+       before. Seen beside several it is nobody's. What it was seen beside other devices or
+       addressees does not count.
     8. Where a chain of joins would still bring together two accounts that cannot be one person,
        the evidence seen over the longest time is taken first and what then clashes is left out.
 
@@ -104,7 +109,7 @@ def resolve(
     """
     rules = rules or Rules()
     found = known(identifiers)
-    seen = read_links(found, links)
+    seen = read_links(found, links, rules.device_types)
     unknown = seen.unknown
     thing, seen = _things(found, seen)
     nodes = _nodes(found, thing, rules)
@@ -115,7 +120,7 @@ def resolve(
     tied = join(nodes.size, tight.a, tight.b, nodes.claims, tight.merit)
     refused.append(Refusal(tight.where(~tied.kept), STRONG, "conflict"))
 
-    later, seen = _in_periods(nodes, seen, tied.labels, rules)
+    later, seen = _in_periods(found, thing, nodes, seen, tied.labels, rules)
     nodes = nodes.with_later(later)
     new = tied.labels.max(initial=-1) + 1 + np.arange(len(later.phone))
     strong, medium, weak = (of_kind(seen, kind) for kind in (STRONG, MEDIUM, WEAK))
@@ -177,9 +182,28 @@ def _joined(
     refused.append(Refusal(medium.where(clashed), MEDIUM, "conflict"))
     person = joined.labels[labels]
 
-    alone = np.bincount(person)[person] == 1
-    status = np.where(hub, HUB, np.where(torn & alone, SHARED, OK)).astype(np.int8)
+    shared = torn & (np.bincount(person)[person] == 1)
+    person, torn = _with_devices(nodes, weak, person, shared)
+    status = np.where(hub, HUB, np.where(torn, SHARED, OK)).astype(np.int8)
     return _Persons(person, status, refused, weak, medium.where(~clashed))
+
+
+def _with_devices(
+    nodes: Nodes, weak: Pairs, person: NDArray[np.int64], shared: Mask
+) -> tuple[NDArray[np.int64], Mask]:
+    """Give devices seen beside one person only to him; return persons and what is shared."""
+    node, other = beside(weak, nodes)
+    met = (nodes.role[node] == DEVICE) & (nodes.role[other] <= PHONE)
+    node, other = node[met], other[met]
+    low, high = _range(nodes.size, ((node, person[other]),))
+    # A phone that is nobody's names nobody.
+    low[node[shared[other]]] = EARLY
+    his = (low == high)[node]
+    claims = nodes.claims.of(person)
+    torn = shared | find_torn(nodes, (node, other), person, claims)
+    a, b = node[his], other[his]
+    joined = join(count(person), person[a], person[b], claims, (a, b))
+    return joined.labels[person], torn
 
 
 # ---------------------------------------------------------------------- nodes
@@ -237,24 +261,29 @@ def _without_split(seen: Links, nodes: Nodes) -> tuple[Links, list[Refusal]]:
 
 
 def _in_periods(
-    nodes: Nodes, seen: Links, labels: NDArray[np.int64], rules: Rules
+    found: Known,
+    thing: NDArray[np.int32],
+    nodes: Nodes,
+    seen: Links,
+    labels: NDArray[np.int64],
+    rules: Rules,
 ) -> tuple[Periods, Links]:
     """Find phones that changed hands; their links go to the period they were seen in."""
     recycled, expiry, _ = rules.milliseconds
     merging = np.flatnonzero(seen.kind <= MEDIUM)
     a, b, at = seen.a[merging], seen.b[merging], seen.at[merging]
-    doubtful = (nodes.role == PHONE) & (_spread(nodes.size, a, b, at, at) > min(recycled, expiry))
-    # Seen beside one group only it is his.
-    doubtful &= _spread(nodes.size, a, b, labels[b], labels[a]) > 0
-    rows = [merging[doubtful[ends]] for ends in (a, b)]
-    del merging, a, b, at
+    first, last = _range(nodes.size, ((a, at), (b, at)))
+    low, high = _range(nodes.size, ((a, labels[b]), (b, labels[a])))
+    begun, ended = first.copy(), last.copy()
+    np.minimum.at(begun, thing, found.first)
+    np.maximum.at(ended, thing, found.last)
+    # Seen beside one group only, and never alone before or after, it is his.
+    doubtful = (low < high) | (begun < first) | (ended > last)
+    doubtful &= (nodes.role == PHONE) & (begun < ended)
+    doubtful[doubtful] = (ended - begun)[doubtful] > min(recycled, expiry)
+    del merging, a, b, at, first, last, low, high, begun, ended
     later = periods(
-        Sightings(
-            np.append(seen.a[rows[0]], seen.b[rows[1]]),
-            np.append(labels[seen.b[rows[0]]], labels[seen.a[rows[1]]]),
-            np.append(seen.at[rows[0]], seen.at[rows[1]]),
-            np.append(seen.kind[rows[0]], seen.kind[rows[1]]) == STRONG,
-        ),
+        _sightings(found, thing, seen, labels, doubtful),
         nodes.claims.of(labels),
         recycled=recycled,
         expiry=expiry,
@@ -268,19 +297,37 @@ def _in_periods(
     )
 
 
-def _spread(
-    size: int,
-    a: NDArray[np.int32],
-    b: NDArray[np.int32],
-    at_a: NDArray[np.int64],
-    at_b: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Return how far apart the numbers met at each node are, (size,); -1 where none are."""
+def _sightings(
+    found: Known, thing: NDArray[np.int32], seen: Links, labels: NDArray[np.int64], chosen: Mask
+) -> Sightings:
+    """Return when the nodes chosen were seen, by evidence of merging strength or without any."""
+    parts = []
+    for ends, others in ((seen.a, seen.b), (seen.b, seen.a)):
+        rows = np.flatnonzero(chosen[ends])
+        kind = seen.kind[rows]
+        other = np.where(kind <= MEDIUM, labels[others[rows]], -1)
+        parts.append((ends[rows], other, seen.at[rows], kind == STRONG))
+    codes = np.flatnonzero(chosen[thing])
+    for node, at in (
+        (thing[codes], found.first[codes]),
+        (thing[codes], found.last[codes]),
+        (thing[found.again], found.again_at),
+    ):
+        timed = chosen[node] & (at != LATE) & (at != EARLY)
+        count_ = int(timed.sum())
+        parts.append((node[timed], np.full(count_, -1), at[timed], np.zeros(count_, bool)))
+    return Sightings(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _range(
+    size: int, met: tuple[tuple[Codes, NDArray[np.int64]], ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the least and the greatest number met at each node; `LATE` and `EARLY` for none."""
     low, high = np.full(size, LATE), np.full(size, EARLY)
-    for ends, numbers in ((a, at_a), (b, at_b)):
+    for ends, numbers in met:
         np.minimum.at(low, ends, numbers)
         np.maximum.at(high, ends, numbers)
-    return np.where(high < low, -1, high - low)
+    return low, high
 
 
 def _at_time(

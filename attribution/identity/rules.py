@@ -47,13 +47,15 @@ class Rules:
     Attributes
     ----------
     phone_types, device_types, addressee_types
-        Id types that are phones, devices and addressees; all others are accounts.
+        Id types that are phones, devices and addressees; all others are accounts. Evidence of a
+        device is weak, whatever its link says: it joins nobody, but a device seen with one person
+        only is that person's.
     phone_buyers_per_platform, device, addressee
         Seen with more accounts than this of one id type and namespace, it joins nobody.
     component
         A person of more identifiers than this is marked for review.
     expiry
-        How long a phone unseen stays its owner's.
+        How long a phone unseen stays its owner's. Seen alone is seen, too.
     recycled
         How long a phone must have been unseen to have passed to somebody else.
     independent
@@ -68,11 +70,20 @@ class Rules:
         "device",
         "device_id",
         "oaid",
+        "oaid_md5",
         "idfa",
+        "idfa_md5",
+        "idfv",
         "caid",
+        "caid_md5",
         "imei",
+        "imei_md5",
         "android_id",
+        "android_id_md5",
+        "mac",
+        "mac_md5",
         "muid",
+        "muid_md5",
         "anon_id",
         "cookie",
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import unicodedata
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from attribution.errors import DataError
+from attribution.errors import ConfigError, DataError, StoreError
 from attribution.identity.keys import PLAIN, Keyring, read_keyring
 from attribution.intake.feeds import Feed, offers
 from attribution.intake.landing import is_landing, publish
@@ -26,6 +28,7 @@ from attribution.intake.tag import untagged
 from attribution.mapping.apply import Context, Emission, apply, check_columns
 from attribution.mapping.mapping_file import Mapping, read_mapping
 from attribution.sources.files import digest_of
+from attribution.store.forget import finish_forgetting
 from attribution.store.parts import Marker, layout, writing
 from attribution.store.store import open_store
 from attribution.store.suppression import suppress, suppressed
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["FileReport", "SourceReport", "check", "ingest"]
 
 _WORKERS = 2
+_PHONE = re.compile(r"(?<!\d)(?:\+?86)?1[3-9]\d{9}(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class FileReport:
     problem, remedy
         Why the file as a whole could not be read, or None.
     untagged
-        Touchpoints of the own mall without a utm_source.
+        (day, product, whether a click id explains it) of own-mall visits without a utm_source,
+        and how many.
     fresh
         Whether this run read it; otherwise it was known.
     """
@@ -81,7 +86,7 @@ class FileReport:
     reasons: tuple[tuple[str, str, int], ...] = ()
     problem: str | None = None
     remedy: str | None = None
-    untagged: int = 0
+    untagged: tuple[tuple[tuple[str, str | None, bool], int], ...] = ()
     fresh: bool = False
 
 
@@ -143,9 +148,11 @@ def ingest(
         before stay read.
     """
     plan = _plan(workspace)
+    finish_forgetting(open_store(workspace), waiting)
     keys = _Keys(workspace, environ, suppressed(workspace.store))
     reports = []
     with writing(workspace.store, waiting=waiting) as writer:
+        keys.refuse_unknown(writer.markers())
         hidden = suppressed(workspace.store)
         for source, mapping in plan:
             reader = _Reader(workspace, source, mapping, keys)
@@ -172,7 +179,7 @@ def check(
         reader = _Reader(workspace, source, mapping, keys)
 
         def look(feed: Feed, reader: _Reader = reader) -> FileReport:
-            counts = _Counts(reader.source.name, feed.name)
+            counts = _Counts(reader.source.name, feed.name, reader.workspace.timezone)
             for emission in reader.emissions(feed, batch=""):
                 counts.add(emission)
             return counts.report()
@@ -201,6 +208,22 @@ class _Keys:
         raw = shipped("data", "sample", "raw")
         self._sample = {digest_of(file) for file in raw.rglob("*") if file.is_file()}
 
+    def refuse_unknown(self, markers: Iterable[Marker]) -> None:
+        """Refuse to go on where the store was made with a key that is missing now.
+
+        Everybody would become somebody else, and who was forgotten would come back.
+        """
+        known = {key.id for key in (*self._own.keys, *self._demo.keys, PLAIN)}
+        lost = sorted({marker.key for marker in markers} - known - {""})
+        if lost:
+            raise ConfigError(
+                f"The store was made with the key {', '.join(lost)}, which is missing now. Put it "
+                "back: as ATTRIBUTION_KEY, or below the new key in the key file (`key_file` in "
+                f"attribution.toml), written as `{lost[0]}: ` and its text. If it is lost for "
+                "good, remove data/store and ingest again: people then get new ids, and who was "
+                "forgotten has to be forgotten again."
+            )
+
     def of(self, feed: Feed) -> Keyring:
         return self._demo if not self._own.keys and feed.digest in self._sample else self._own
 
@@ -225,7 +248,8 @@ class _Reader:
         """
         values = [text for pair in self.source.values for text in pair]
         keyed = "keyed" if self.keys.of(feed).keys else "plain"
-        return _digest(self.mapping.digest, self.workspace.timezone, keyed, *values)
+        sheet = self.source.sheet or ""
+        return _digest(self.mapping.digest, self.workspace.timezone, keyed, sheet, *values)
 
     def emissions(self, feed: Feed, batch: str) -> Iterator[Emission]:
         """Yield what the mapping makes of a feed, batch by batch, in order."""
@@ -275,7 +299,10 @@ def _each_file(reader: _Reader, read: Callable[[Feed], FileReport]) -> SourceRep
     files: list[FileReport] = []
     for offer in offers(reader.workspace, reader.source, reader.mapping):
         try:
+            _refuse_phone(offer.name)
             files.append(read(offer.open()))
+        except StoreError:
+            raise
         except DataError as error:
             place = f"row {error.row}: " if error.row is not None else ""
             problem = f"{place}{error.found}; expected {error.expected}"
@@ -290,6 +317,14 @@ def _each_file(reader: _Reader, read: Callable[[Feed], FileReport]) -> SourceRep
             remedy="Put the export there, or correct `files` in attribution.toml.",
         )
     return replace(report, files=tuple(files))
+
+
+def _refuse_phone(name: str) -> None:
+    """Refuse a file named after a phone: its name is stored with every row."""
+    if _PHONE.search(unicodedata.normalize("NFKC", name)):
+        raise DataError(
+            "a phone number in its name", "a name without one", "Rename the file, then run again."
+        )
 
 
 def _show_landed(workspace: Workspace, source: Source) -> None:
@@ -311,7 +346,7 @@ def _keep(
         and writer.is_whole(known)
     ):
         return _of_marker(writer.renewed(known), writer.rejected(known))
-    counts = _Counts(reader.source.name, feed.name)
+    counts = _Counts(reader.source.name, feed.name, reader.workspace.timezone)
     with writer.batch(
         batch_id,
         revision,
@@ -319,6 +354,7 @@ def _keep(
         file=feed.name,
         digest=feed.digest,
         mapping=reader.mapping.digest,
+        key=reader.keys.of(feed).key_id,
         snapshot=reader.source.snapshot,
     ) as batch:
         for emission in reader.emissions(feed, batch_id):
@@ -357,9 +393,10 @@ def _reasons(rejected: pa.Table) -> Counter[tuple[str, str]]:
 class _Counts:
     """Sums over the batches of one file."""
 
-    def __init__(self, source: str, file: str) -> None:
+    def __init__(self, source: str, file: str, timezone: str) -> None:
         self._source, self._file = source, file
-        self._read = self._untagged = 0
+        self._read, self._timezone = 0, timezone
+        self._untagged: Counter[tuple[str, str | None, bool]] = Counter()
         self._rejected: list[NDArray[np.int64]] = []
         self._excluded: Counter[str] = Counter()
         self._reasons: Counter[tuple[str, str]] = Counter()
@@ -374,7 +411,7 @@ class _Counts:
                 ends = pc.min_max(table.column(at)).as_py()
                 self._times += [ms for ms in ends.values() if ms is not None]
             if name == "touchpoints":
-                self._untagged += untagged(table)
+                self._untagged.update(untagged(table, self._timezone))
         rejected = emission.rejected
         if rejected.num_rows:
             self._rejected.append(np.unique(rejected.column("_row").to_numpy()))
@@ -392,7 +429,7 @@ class _Counts:
             first_at=min(self._times, default=None),
             last_at=max(self._times, default=None),
             reasons=tuple((*reason, rows) for reason, rows in self._reasons.most_common()),
-            untagged=self._untagged,
+            untagged=tuple(self._untagged.items()),
         )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections import Counter
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, unquote_plus
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["parse_utm", "tag_links", "untagged", "untagged_by_page", "write_links"]
+__all__ = ["parse_utm", "tag_links", "untagged", "write_links"]
 
 _LONGEST = 2048
 _GIVEN = ("platform", "content_form", "campaign", "session", "creative", "placement", "streamer")
@@ -150,50 +151,32 @@ def parse_utm(urls: pa.Array | pa.ChunkedArray) -> pa.Table:
     return pa.table({**found, **clicks, "click_ref": pc.coalesce(*clicks.values()), "spm": spm})
 
 
-def untagged(touchpoints: pa.Table) -> int:
-    """Return how many touchpoints of the own mall carry no utm_source."""
-    return int(pc.sum(_untagged(touchpoints)).as_py() or 0)
-
-
-def untagged_by_page(touchpoints: pa.Table, timezone: str = "Asia/Shanghai") -> pa.Table:
-    """Count the touchpoints of the own mall without utm_source, by where and when.
+def untagged(touchpoints: pa.Table, timezone: str) -> Counter[tuple[str, str | None, bool]]:
+    """Count the touchpoints of the own mall without utm_source.
 
     Parameters
     ----------
     touchpoints
-        Columns platform, at (UTC epoch ms), utm_source; click_ref, landing and referrer (links)
-        where they are known.
+        Columns platform, at (UTC epoch ms), utm_source, product_id, click_ref.
     timezone
         Whose days are counted.
 
     Returns
     -------
-    pa.Table
-        day, landing (host and path, long numbers as `*`), referrer (host), touchpoints,
-        with_click_id (how many of them an ad's click id explains instead); most touchpoints first.
+    Counter
+        By (day, product whose page it was or None, whether an ad's click id explains the visit).
     """
     there = touchpoints.filter(_untagged(touchpoints))
-    nothing = pa.nulls(len(there), pa.string())
-    optional = {n: there[n] if n in there.column_names else nothing for n in _ORIGIN}
     local = there["at"].cast(pa.timestamp("ms", "UTC")).cast(pa.timestamp("ms", timezone))
     rows = pa.table(
         {
             "day": pc.strftime(local, "%Y-%m-%d"),
-            "landing": _page(optional["landing"]),
-            "referrer": _host(optional["referrer"]),
-            "clicked": pc.cast(pc.is_valid(optional["click_ref"]), pa.int64()),
+            "product": there["product_id"].cast(pa.string()),
+            "clicked": pc.is_valid(there["click_ref"]),
         }
     )
-    counted = rows.group_by(["day", "landing", "referrer"], use_threads=False).aggregate(
-        [([], "count_all"), ("clicked", "sum")]
-    )
-    named = counted.rename_columns(["day", "landing", "referrer", "touchpoints", "with_click_id"])
-    order = [("touchpoints", "descending"), *((n, "ascending") for n in ("day", *_ORIGIN[:2]))]
-    return named.sort_by(order)
-
-
-_ORIGIN_OF = r"^(?:[a-zA-Z]+:)?//(?:[^@/?#]*@)?"
-_ORIGIN = ("landing", "referrer", "click_ref")
+    counted = rows.group_by(rows.column_names).aggregate([([], "count_all")]).to_pylist()
+    return Counter({(r["day"], r["product"], r["clicked"]): r["count_all"] for r in counted})
 
 
 def _columns(table: pa.Table, url: str | None) -> dict[str, pa.Array]:
@@ -324,18 +307,6 @@ def _said(text: pa.Array, name: str, decode: Callable[..., str]) -> pa.Array:
 def _untagged(touchpoints: pa.Table) -> pa.ChunkedArray:
     own = pc.equal(touchpoints["platform"], "own_mall")
     return pc.fill_null(pc.and_(own, pc.is_null(touchpoints["utm_source"])), False)
-
-
-def _host(urls: pa.Array) -> pa.Array:
-    text = pc.extract_regex(urls.cast(pa.string()), rf"{_ORIGIN_OF}(?P<host>[^/?#:]*)")
-    return pc.utf8_lower(pc.struct_field(text, "host"))
-
-
-def _page(urls: pa.Array) -> pa.Array:
-    """Return host and path; long numbers may be anybody's and are not shown."""
-    path = pc.extract_regex(urls.cast(pa.string()), rf"{_ORIGIN_OF}[^/?#]*(?P<path>[^?#]*)")
-    page = pc.binary_join_element_wise(_host(urls), pc.struct_field(path, "path"), "")
-    return pc.replace_substring_regex(page, "[0-9]{5,}", "*")
 
 
 def _text(value: str | None) -> pa.Scalar:

@@ -7,10 +7,13 @@ stands in, once for each such value; the row's other blocks do not suffer by it.
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,21 +21,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.errors import DataError
+from attribution.identity.phones import holds_mobile
 from attribution.mapping.blocks import DERIVED_IDS, IDENTITIES, Block, Condition, Field, table_of
 from attribution.mapping.column import read_column
-from attribution.mapping.mapping_file import completed
+from attribution.mapping.mapping_file import completed, read_names
 from attribution.mapping.people import (
     Evidence,
     Hasher,
     Seen,
     evidence_of,
     hashed_phones,
-    phone_like,
     seen,
     whose,
 )
-from attribution.mapping.source_path import Rows, SourcePath
-from attribution.mapping.transforms import Code, Fault, Reading, cells, identifier, shapes, word
+from attribution.mapping.source_path import Entry, Rows, SourcePath, parse_path
+from attribution.mapping.transforms import (
+    Code,
+    Fault,
+    Reading,
+    cells,
+    identifier,
+    shapes,
+    word,
+)
+from attribution.mapping.vocabulary import is_header
 from attribution.store.tables import TABLES, Column, Table
 
 if TYPE_CHECKING:
@@ -56,17 +68,28 @@ REJECTED = pa.schema(
 )
 
 _SKEW_MS = 86_400_000
-_CURRENCIES = ("CNY", "RMB", "cny", "rmb", "人民币", "¥", "￥")
+_CURRENCIES = (
+    *(
+        "".join(signs)
+        for code in ("cny", "rmb")
+        for signs in product(*zip(code, code.upper(), strict=True))
+    ),
+    *("人民币", "¥", "￥"),
+)
 # Amounts that may be negative, as a reversed cost or settlement is.
 _REVERSIBLE = (
     ("costs", "amount_fen"),
     ("orders", "merchant_net_fen"),
     ("order_sources", "merchant_net_fen"),
 )
+_CANONICAL = frozenset(column.name for table in TABLES.values() for column in table.columns)
+_MOST_DIGITS = 4  # in a name that is shown
+_HASHED_REMEDY = 'Say as = "phone" in the mapping: the number is hashed and never kept.'
 _PERSONAL = ("phone_index", "addressee_key", "sharer_ref")
 _WITH_LINES = ("order_lines", "erp_lines")  # an order always has some
 _ID_DIGITS = 24
 _SHOWN_NAMES = 30
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]]{0,40}")
 
 
 @dataclass(frozen=True)
@@ -123,7 +146,7 @@ def apply(mapping: Mapping, raw: RawBatch, context: Context) -> Emission:
     ConfigError
         If the source's constants do not fit the mapping, or a phone is to be hashed without a key.
     """
-    whole = completed(mapping, context.values)
+    whole = completed(mapping, context.values, context.source)
     source = _Source(raw, context)
     made = [_made(block, source, f"Mapping {mapping.name}, {block.name}") for block in whole.blocks]
     rejected = [source.refused(whole.blocks[0].table)] + [each.rejected for each in made]
@@ -141,19 +164,29 @@ def apply(mapping: Mapping, raw: RawBatch, context: Context) -> Emission:
 
 
 def check_columns(
-    mapping: Mapping, schema: pa.Schema, values: Sequence[tuple[str, str]] = ()
+    mapping: Mapping,
+    schema: pa.Schema,
+    values: Sequence[tuple[str, str]] = (),
+    source: str | None = None,
 ) -> None:
     """Refuse a file that lacks what a required column is read from.
 
     A block of which the file has nothing at all is not meant by it; one of which it has a part
     has lost the rest, most often because the platform renamed a column.
 
+    Parameters
+    ----------
+    values, source
+        Constants of the source, and its name.
+
     Raises
     ------
+    ConfigError
+        If a constant does not fit the mapping.
     DataError
         Naming what is missing, what is there, and what it may be called now.
     """
-    whole = completed(mapping, values)
+    whole = completed(mapping, values, source)
     view = _View(Rows.of(schema.empty_table()), dict(values))
     nested = any(pa.types.is_nested(kind) for kind in schema.types)
     lacking = [(block, *_lacking(block, view, nested=nested)) for block in whole.blocks]
@@ -162,7 +195,7 @@ def check_columns(
         meant = [(block, missing) for block, _, missing in lacking if missing][:1]
     for block, missing in meant:
         if missing:
-            raise _missing(block, missing, schema)
+            raise _missing(block, missing, schema, read_names(mapping))
 
 
 # ---------------------------------------------------------------------- rows as they come
@@ -332,7 +365,8 @@ def _skipped(
     for rule in block.skip:
         out = left & view.holds(rule.when)
         if out.any():
-            excluded[rule.why] += int(out.sum())
+            if rule.why is not None:
+                excluded[rule.why] += int(out.sum())
             left &= ~out
     if left.all():
         return view, parts, {}
@@ -425,7 +459,11 @@ class _Rows:
             return Reading(hashed_phones(cells(leaf, way.null_if), hasher, self.place)[1])
         reversible = (self.table.name, column.name) in _REVERSIBLE
         read = read_column(column, way, leaf, zone, reversible=reversible)
-        return _unphoned(read) if column.name in _PERSONAL else read
+        if column.name in _PERSONAL:
+            return _unphoned(read, "an id that is no phone number", _HASHED_REMEDY)
+        if column.kind in ("id", "text"):
+            return _unphoned(read)
+        return read
 
     def streamer(self) -> None:
         if not self.block.streamer:
@@ -435,7 +473,7 @@ class _Rows:
             leaf = self.view.leaf(alias.field.paths)
             if leaf is None:
                 continue
-            read = identifier(self.view.where(alias.when, leaf), alias.field.null_if)
+            read = _unphoned(identifier(self.view.where(alias.when, leaf), alias.field.null_if))
             self.faults += [("streamer", fault) for fault in read.faults]
             new = pc.and_(names.is_null(), read.values.is_valid())
             names = pc.if_else(new, read.values, names)
@@ -492,7 +530,13 @@ class _Rows:
                 namespace = pa.repeat(pa.scalar(person.namespace.value), self.count)
             elif person.namespace is not None:
                 field = self.view.leaf(person.namespace.paths)
-                namespace = None if field is None else identifier(field).values
+                if field is not None:
+                    read = _unphoned(identifier(self.view.where(person.when, field)))
+                    namespace = read.values
+                    # An identifier within an app that cannot be read is nobody's.
+                    filled = _bools(self.view.where(person.when, leaf).is_valid())
+                    inside = [_within(fault, filled) for fault in read.faults]
+                    self.faults += [("namespace", fault) for fault in inside if len(fault.rows)]
             one = seen(person, self.view.where(person.when, leaf), namespace, hasher, self.place)
             self.faults += [("id_value", fault) for fault in one.faults]
             found.append(one)
@@ -632,18 +676,17 @@ def _within(fault: Fault, rows: NDArray[np.bool_]) -> Fault:
     return fault._replace(rows=fault.rows[inside], found=fault.found.filter(pa.array(inside)))
 
 
-def _unphoned(read: Reading) -> Reading:
-    """Return a reading without what looks like a phone number: it must not be kept as it is."""
-    phones = phone_like(read.values)
+def _unphoned(
+    read: Reading,
+    expected: str = "no phone number here",
+    remedy: str = "Map the right column here, or leave this one out of the mapping.",
+) -> Reading:
+    """Return a reading without what is or holds a phone number: it must not be kept as it is."""
+    phones = holds_mobile(read.values)
     if not phones.any():
         return read
     rows = np.flatnonzero(phones)
-    fault = Fault(
-        rows,
-        shapes(read.values.take(pa.array(rows))),
-        "an id that is no phone number",
-        'Say as = "phone" in the mapping: the number is hashed and never kept.',
-    )
+    fault = Fault(rows, shapes(read.values.take(pa.array(rows))), expected, remedy)
     values = pc.if_else(pa.array(phones), pa.scalar(None, pa.string()), read.values)
     return Reading(values, (*read.faults, fault))
 
@@ -720,21 +763,30 @@ def _lacking(
 
 
 def _missing(
-    block: Block, missing: list[tuple[str, tuple[str, ...]]], schema: pa.Schema
+    block: Block, missing: list[tuple[str, tuple[str, ...]]], schema: pa.Schema, read: set[str]
 ) -> DataError:
     names = _names(schema)
     looks_like_data = any(sum(sign.isdigit() for sign in name) > 6 for name in schema.names)
     wanted = "; ".join(f"{' or '.join(paths)} (for {name})" for name, paths in missing)
+    known = {
+        step.name for text in read for step in parse_path(text).steps if isinstance(step, Entry)
+    }
+    known |= read | _CANONICAL
+    shown = [_name_shown(name, known) for name in names]
     if looks_like_data:
-        shown = shapes(pa.array(schema.names, pa.string())).to_pylist()
         remedy = "The first line holds values: put the line with the column names above it."
     else:
-        shown = names
+        # What is read for something else, or has a name of ours, was not renamed.
+        new = [
+            name
+            for name, as_shown in zip(names, shown, strict=True)
+            if name == as_shown and name not in read | _CANONICAL
+        ]
         near = [
             (path, close[0])
             for _, paths in missing
             for path in paths
-            if (close := get_close_matches(path, names, n=1, cutoff=0.6))
+            if (close := get_close_matches(path, new, n=1, cutoff=0.6))
         ]
         remedy = (
             f"Has the platform renamed {near[0][0]!r} to {near[0][1]!r}? Then write the new name "
@@ -751,6 +803,30 @@ def _missing(
         remedy,
         column=missing[0][0],
     )
+
+
+def _name_shown(name: str, known: set[str]) -> str:
+    """Return a field's name where it tells nothing of a person, else each part by its shape.
+
+    The first line of a file without a header holds values, and so may a JSON object's keys.
+    """
+    if name in known or is_header(name):
+        return name
+    many = sum(sign.isdigit() for sign in unicodedata.normalize("NFKC", name)) > _MOST_DIGITS
+    if not many and _PLAIN_NAME.fullmatch(name):
+        return name
+    return ".".join(
+        part if not many and _is_plain(part, known) else _shape(part) for part in name.split(".")
+    )
+
+
+def _is_plain(part: str, known: set[str]) -> bool:
+    bare = part.rstrip("[]")
+    return bare in known or is_header(bare) or bool(_PLAIN_NAME.fullmatch(bare))
+
+
+def _shape(text: str) -> str:
+    return str(shapes(pa.array([text], pa.string()))[0])
 
 
 def _names(schema: pa.Schema) -> list[str]:

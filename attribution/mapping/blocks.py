@@ -111,10 +111,13 @@ class Field:
 
 @dataclass(frozen=True)
 class Rule:
-    """A condition, and why the rows it holds for are left out."""
+    """A condition, and why the rows it holds for are left out.
+
+    Without a reason the rows are meant for another block, and not counted.
+    """
 
     when: Condition
-    why: str
+    why: str | None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attribution.mapping.transforms import (
+    NO_ID,
     Code,
     Reading,
     day,
@@ -48,7 +49,11 @@ def read_column(
     match column.kind, field.form:
         case "id", "ks_index":
             return search_index(leaf, null_if)
-        case (("id" | "text" | "enum"), _) if field.codes:
+        case "id", _ if field.codes:
+            named = {code.word for code in field.codes}
+            nothing = [each for each in NO_ID if each not in named]
+            return word(leaf, (*null_if, *nothing), codes=field.codes, otherwise=field.otherwise)
+        case (("text" | "enum"), _) if field.codes:
             return word(leaf, null_if, codes=field.codes, otherwise=field.otherwise)
         case "enum", _:
             codes = [Code(each, each) for each in column.values]

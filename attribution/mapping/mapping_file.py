@@ -28,7 +28,7 @@ from attribution.mapping.blocks import (
     Rule,
     table_of,
 )
-from attribution.mapping.source_path import Each, SourcePath, parse_path
+from attribution.mapping.source_path import Each, SourcePath, parse_path, path_problem
 from attribution.mapping.transforms import Code
 from attribution.store.tables import PLATFORMS, TABLES, Column
 from attribution.toml_page import KeyPath, Page, read_page, shown
@@ -36,7 +36,7 @@ from attribution.toml_page import KeyPath, Page, read_page, shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Mapping", "completed", "mapping_names", "read_mapping"]
+__all__ = ["Mapping", "completed", "mapping_names", "read_mapping", "read_names"]
 
 _PACKAGED = "mappings"
 _HEAD = ("title", "platform", "records", "evidence", "extends")
@@ -103,7 +103,9 @@ def read_mapping(name: str, folder: Path | None = None) -> Mapping:
     return _read(name, folder, ())
 
 
-def completed(mapping: Mapping, values: Sequence[tuple[str, str]] = ()) -> Mapping:
+def completed(
+    mapping: Mapping, values: Sequence[tuple[str, str]] = (), source: str | None = None
+) -> Mapping:
     """Return a mapping with a source's constants in the columns it leaves out.
 
     Parameters
@@ -111,12 +113,15 @@ def completed(mapping: Mapping, values: Sequence[tuple[str, str]] = ()) -> Mappi
     values
         (column, constant) pairs; a name that is no column stands in for a field of that name
         which the rows lack.
+    source
+        Whose constants they are, as errors call it.
 
     Raises
     ------
     ConfigError
         If a constant fits nowhere, or a required column still comes from nowhere.
     """
+    place = "values" if source is None else f"attribution.toml, source {quoted(source)}, values"
     blocks = []
     for block in mapping.blocks:
         table = table_of(block.table)
@@ -132,7 +137,7 @@ def completed(mapping: Mapping, values: Sequence[tuple[str, str]] = ()) -> Mappi
             problem = _constant_problem(column, field)
             if problem is not None:
                 raise ConfigError(
-                    f"values: found {quoted(constant)} for {column.name}; expected {problem}. "
+                    f"{place}: found {quoted(constant)} for {column.name}; expected {problem}. "
                     "Correct it in attribution.toml."
                 )
             more.append((column.name, (field,)))
@@ -146,28 +151,22 @@ def completed(mapping: Mapping, values: Sequence[tuple[str, str]] = ()) -> Mappi
                 )
         blocks.append(replace(block, columns=(*block.columns, *more)))
     for name, _ in values:
-        if not any(name in _columns(block.table) for block in blocks) and name not in _read_names(
+        if not any(name in _columns(block.table) for block in blocks) and name not in read_names(
             mapping
         ):
-            near = get_close_matches(name, _read_names(mapping), n=1)
+            near = get_close_matches(name, read_names(mapping), n=1)
             raise ConfigError(
-                f"values: found {quoted(name)}; expected a column of the tables that the mapping "
-                f"{mapping.name} fills, or a field it reads. "
+                f"{place}: found the unknown key {quoted(name)}; expected a column of the tables "
+                f"that the mapping {mapping.name} fills, or a field it reads. "
                 + (f"Did you mean {near[0]!r}?" if near else "Remove it.")
             )
     return replace(mapping, blocks=tuple(blocks))
 
 
-def _read_names(mapping: Mapping) -> set[str]:
+def read_names(mapping: Mapping) -> set[str]:
     """Return every field a mapping reads, as it is written."""
-    found: set[str] = set()
-    for block in mapping.blocks:
-        ways = [way for _, each in block.columns for way in each]
-        ways += [alias.field for alias in block.streamer]
-        for each in block.ids:
-            ways += [each.field] + ([each.namespace] if each.namespace else [])
-        found |= {path.text for way in ways for path in way.paths}
-    return found
+    found = {path.text for block in mapping.blocks for path in _paths(block)}
+    return found | {block.rows.text for block in mapping.blocks if block.rows is not None}
 
 
 # ---------------------------------------------------------------------- files
@@ -234,7 +233,7 @@ def _read(name: str, folder: Path | None, within: tuple[Path, ...]) -> Mapping:
         name=name,
         title=page.head("title", None if base is None else base.title) or name,
         platform=platform,
-        records=page.texts(("records",), document["records"])
+        records=page.spelled(("records",), document["records"])
         if "records" in document
         else (() if base is None else base.records),
         blocks=blocks,
@@ -367,7 +366,8 @@ class _MappingPage(Page):
         )
         rows = None
         if "rows" in table:
-            rows = parse_path(self.text((*at, "rows"), table["rows"]))
+            self.text((*at, "rows"), table["rows"])
+            rows = self.paths((*at, "rows"), table["rows"])[0]
             if not rows.lists or not isinstance(rows.steps[-1], Each):
                 raise self.error(
                     (*at, "rows"),
@@ -383,7 +383,7 @@ class _MappingPage(Page):
             ids=tuple(self.identifier(*each) for each in self.each(at, table, "ids")),
             streamer=tuple(self.alias(*each) for each in self.each(at, table, "streamer")),
             skip=tuple(self.rule(*each) for each in self.each(at, table, "skip")),
-            mark=tuple(self.rule(*each) for each in self.each(at, table, "mark")),
+            mark=tuple(self.mark(*each) for each in self.each(at, table, "mark")),
             currency=self.paths((*at, "currency"), table["currency"])
             if "currency" in table
             else (),
@@ -578,7 +578,21 @@ class _MappingPage(Page):
         return tuple(each.strip() for each in found)
 
     def paths(self, at: KeyPath, value: object) -> tuple[SourcePath, ...]:
-        return tuple(parse_path(text) for text in self.texts(at, value))
+        return tuple(parse_path(text) for text in self.spelled(at, value))
+
+    def spelled(self, at: KeyPath, value: object) -> tuple[str, ...]:
+        """Return paths as they are written; one that nothing can be found by is refused."""
+        texts = self.texts(at, value)
+        for number, text in enumerate(texts):
+            problem = path_problem(text)
+            if problem is not None:
+                raise self.error(
+                    (*at, number) if isinstance(value, list) else at,
+                    f"the path {quoted(text)}, with {problem}",
+                    "a path such as a.b, a[].b, a[0].b or a[key=value].b",
+                    "Correct the path.",
+                )
+        return texts
 
     # ------------------------------------------------------------------ people, rules
 
@@ -605,9 +619,13 @@ class _MappingPage(Page):
 
     def rule(self, at: KeyPath, table: dict[str, Any]) -> Rule:
         self.check_keys(at, table, (*_CONDITION, "why"))
+        why = self.text((*at, "why"), table["why"]) if "why" in table else None
+        return Rule(self.condition(at, table), why)
+
+    def mark(self, at: KeyPath, table: dict[str, Any]) -> Rule:
         if "why" not in table:
             raise self.error(at, "no why", "a reason", 'Add why = "test order", for example.')
-        return Rule(self.condition(at, table), self.text((*at, "why"), table["why"]))
+        return self.rule(at, table)
 
     def when(self, at: KeyPath, table: dict[str, Any]) -> Condition | None:
         if "when" not in table:

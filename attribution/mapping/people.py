@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.errors import ConfigError
-from attribution.mapping.transforms import Fault, cells, identifier, search_index, shapes
+from attribution.identity.phones import holds_mobile
+from attribution.mapping.transforms import Fault, cells, person_identifier, search_index, shapes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,14 +27,11 @@ __all__ = [
     "Seen",
     "evidence_of",
     "hashed_phones",
-    "phone_like",
     "seen",
     "whose",
 ]
 
-# What a mainland mobile number looks like, as it must never be kept.
-_PHONE = r"^(?:\+|00)?(?:86)?[ -]?1[3-9]\d(?:[ -]?\d{4}){2}$"
-_MASKED = "*"
+_MASKED = r"[*＊]"
 _PHONE_REMEDY = 'Say as = "phone" in the mapping: the number is hashed and never kept.'
 
 _IDENTIFIERS = ("id_hash", "id_type", "namespace", "at", "_row")
@@ -120,18 +118,12 @@ def hashed_phones(values: pa.Array, hasher: Hasher, place: str) -> tuple[pa.Arra
     return numbers, hasher.hashes("phone", None, numbers)
 
 
-def phone_like(values: pa.Array) -> NDArray[np.bool_]:
-    """Return which texts look like a mobile phone number, (n,)."""
-    found = pc.fill_null(pc.match_substring_regex(values, _PHONE), False)
-    return np.asarray(found.to_numpy(zero_copy_only=False), bool)
-
-
 def seen(
     of: Identifier, leaf: pa.Array, namespace: pa.Array | None, hasher: Hasher, place: str
 ) -> Seen:
     """Read and hash one identifier of each row.
 
-    What is masked is null: it could be many people's. A text that looks like a phone number is
+    What is masked is null: it could be many people's. A text that is or holds a phone number is
     never kept: its hash stands in its place.
     """
     if of.field.form == "phone":
@@ -139,13 +131,13 @@ def seen(
         if namespace is not None or of.type != "phone":
             hashes = hasher.hashes(of.type, namespace, plain)
         return Seen(of, hashes, hashes, plain, namespace, ())
-    read = (search_index if of.field.form == "ks_index" else identifier)(leaf, of.field.null_if)
-    values, faults = read
-    masked = pc.match_substring(values, _MASKED)
+    read = search_index if of.field.form == "ks_index" else person_identifier
+    values, faults = read(leaf, of.field.null_if)
+    masked = pc.match_substring_regex(values, _MASKED)
     if pc.any(masked).as_py():
         values = pc.if_else(masked, pa.scalar(None, pa.string()), values)
     hashes = hasher.hashes(of.type, namespace, values)
-    plain, phones = values, phone_like(values)
+    plain, phones = values, holds_mobile(values)
     if phones.any() and hasher.can_hash_phones:
         values = pc.if_else(pa.array(phones), hashes, values)
     elif phones.any():

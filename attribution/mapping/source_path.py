@@ -17,7 +17,17 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Each", "Entry", "Item", "Match", "Rows", "SourcePath", "parse_path", "plain_text"]
+__all__ = [
+    "Each",
+    "Entry",
+    "Item",
+    "Match",
+    "Rows",
+    "SourcePath",
+    "parse_path",
+    "path_problem",
+    "plain_text",
+]
 
 _SEGMENT = re.compile(r"([^.\[\]]+)((?:\[[^\[\]]*\])*)(?:\.|$)")
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
@@ -78,6 +88,21 @@ def parse_path(text: str) -> SourcePath:
             steps.append(step)
         position = segment.end()
     return SourcePath(text, tuple(steps))
+
+
+def path_problem(text: str) -> str | None:
+    """Return what is wrong with a text that is neither a path nor a column's name, else None."""
+    depth = 0
+    for sign in text:
+        depth += (sign == "[") - (sign == "]")
+        if depth not in (0, 1):
+            break
+    if depth:
+        return "a bracket that has no partner"
+    if ".." in text or text.startswith("."):
+        return "a dot too many"
+    unread = parse_path(text).steps == (Entry(text),)
+    return "[] where no list can be" if unread and "[]" in text else None
 
 
 def _step(inside: str) -> Step | None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.mapping.source_path import plain_text
+from attribution.mapping.vocabulary import is_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "NO_ID",
     "Code",
     "Fault",
     "Reading",
@@ -34,6 +36,7 @@ __all__ = [
     "flag",
     "identifier",
     "instant",
+    "person_identifier",
     "search_index",
     "shapes",
     "text",
@@ -54,23 +57,45 @@ _EPOCH = r"^-?0*(?:\d{1,18}|[1-8]\d{18})(?:\.0*)?$"
 _CENTS = r"^[+-]?(?:0*\d{1,14}(?:\.\d{0,2}0*)?|\.\d{1,2}0*)$"
 _SCIENTIFIC = r"^[+-]?\d+(?:\.\d+)?[eE][+-]?\d{1,3}$"
 _SCIENTIFIC_ID = r"^[+-]?(?:\d+(?:\.\d+)?[eE]\+\d{1,3}|\d\.\d+[eE]\d{1,3}|\d+\.0+)$"
-_QUIRK = r"^[\x{FEFF}\x{200B}]|^'|^=?\".*\"$"
-_UNQUIRK = r"^[\x{FEFF}\x{200B}]*(?:=?\"(.*)\"|'?([^\"]*|[^\"].*))$"
+_QUIRK = r"^[\x{FEFF}\x{200B}]|^'|^=?\".*\"$|^=[0-9]+$"
+_UNQUIRK = r"^[\x{FEFF}\x{200B}]*(?:=?\"(.*)\"|=([0-9]+)|'?([^\"]*|[^\"].*))$"
 _TIME = (
     r"^(?P<year>\d{4})(?:-(?P<month>\d{1,2})-|/(?P<month2>\d{1,2})/)(?P<day>\d{1,2})"
     r"(?:[T ](?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})"
     r"(?:\.(?P<fraction>\d{1,9}))?)?)?"
     r" ?(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
 )
-_SHOWABLE = r"^(?:[A-Za-z][A-Za-z0-9_]{0,39}|-?\d{1,6})$"
-_REPEATED = 3  # a word this often in a batch is a code, not a person's
+_SHOWABLE = r"^(?:[A-Za-z_]{1,32}|-?[0-9]{1,4})$"
+_REPEATED = 3  # so many distinct ids cut in one way are no chance
 _LONG_ID = 17  # digits from which three zeros at the end tell of Excel's 15
-_EXCEL_DIGITS = 15
+_FEW = 1000
 
 _TEXT_REMEDY = (
     "Export the data again and bring this column in as text; the digits lost here cannot be "
     "restored."
 )
+# What an export writes where there is no id. The last is the UUID of nothing.
+NO_ID = tuple(
+    sorted(
+        {
+            form
+            for word in ("null", "none", "n/a", "#n/a", "nan", "undefined")
+            for form in (word, word.upper(), word.title(), word.capitalize())
+        }
+        | {"NaN", "-", "--", "---", "－", "—", "——", "无", "空", "暂无", "未知", "\\N", "\\n"}
+        | {"00000000-0000-0000-0000-000000000000"}
+    )
+)
+_TRUTHS = ("true", "True", "TRUE", "false", "False", "FALSE")
+_ID_REMEDY = "Map the column that holds the id, or correct the cell at its source."
+# Cells of these lengths and last bytes may be one of the words above: a look that costs nothing.
+_WORD_LENGTHS, _WORD_ENDS = np.zeros(64, bool), np.zeros(256, bool)
+for _word in (*NO_ID, *_TRUTHS):
+    _WORD_LENGTHS[len(_word.encode())] = _WORD_ENDS[_word.encode()[-1]] = True
+# Full-width signs of a number, and no other characters: a raised 2 is no digit.
+_WIDE_SIGNS = {**{chr(0xFF10 + digit): str(digit) for digit in range(10)}, "．": "."}
+_WIDE_SIGNS |= {"，": ",", "－": "-", "＋": "+", "￥": "¥", "％": "%"}
+
 _YES = ("true", "True", "TRUE", "1", "yes", "Yes", "YES", "Y", "y", "是")
 _NO = ("false", "False", "FALSE", "0", "no", "No", "NO", "N", "n", "否")
 
@@ -171,6 +196,22 @@ def _holds(array: pa.Array, signs: str) -> bool:
     return any(bool((data == sign).any()) for sign in signs.encode())
 
 
+def _offsets_of(array: pa.Array) -> NDArray[np.int32]:
+    """Return where each cell begins in `_bytes`, and where the last one ends, (n + 1,)."""
+    offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset :][: len(array) + 1]
+    return offsets if offsets[0] == 0 else offsets - offsets[0]
+
+
+def _beginning(array: pa.Array, signs: str) -> NDArray[np.int64]:
+    """Return cells that may begin with one of some signs: all that do, and perhaps others."""
+    data = _bytes(array)
+    if not len(data):
+        return np.zeros(0, np.int64)
+    first = np.zeros(256, bool)
+    first[[sign.encode()[0] for sign in signs]] = True
+    return np.flatnonzero(first[data[np.minimum(_offsets_of(array)[:-1], len(data) - 1)]])
+
+
 def _fault(
     array: pa.Array, bad: NDArray[np.bool_] | NDArray[np.int64], expected: str, remedy: str
 ) -> tuple[Fault, ...]:
@@ -208,15 +249,24 @@ def identifier(leaf: pa.Array, null_if: Sequence[str] = ()) -> Reading:
             leaf, _valid(leaf), "an id as text; as a decimal number it loses digits", _TEXT_REMEDY
         )
         return Reading(pa.nulls(len(leaf), pa.string()), faults)
+    if pa.types.is_boolean(leaf.type):
+        faults = _fault(leaf, _valid(leaf), "an id, not true or false", _ID_REMEDY)
+        return Reading(pa.nulls(len(leaf), pa.string()), faults)
     array = cells(leaf, null_if)
     faults = ()
     if not _only(array, "0", "9"):
-        if _holds(array, "'\"\ufeff\u200b"):
+        if len(_beginning(array, "'\"=\ufeff\u200b")):
             array = _unquirked(array, null_if)
+            bad = _flags(pc.starts_with(array, "="))
+            faults += _fault(array, bad, "an id, not a formula", _TEXT_REMEDY)
+            if bad.any():
+                array = _without(array, pa.array(bad))
+        array, truths = _without_words(array)
+        faults += truths
         if _holds(array, ".+"):
             bad = _flags(pc.match_substring_regex(array, _SCIENTIFIC_ID))
-            faults = _fault(array, bad, "an id in full, as text", _TEXT_REMEDY)
-            if faults:
+            faults += _fault(array, bad, "an id in full, as text", _TEXT_REMEDY)
+            if bad.any():
                 array = _without(array, pa.array(bad))
     cut = _cut_by_excel(array)
     if cut is not None:
@@ -230,27 +280,60 @@ def identifier(leaf: pa.Array, null_if: Sequence[str] = ()) -> Reading:
     return Reading(array, faults)
 
 
+def person_identifier(leaf: pa.Array, null_if: Sequence[str] = ()) -> Reading:
+    """Read ids of people: as other ids, and zeros name nobody."""
+    values, faults = identifier(leaf, null_if)
+    if len(_beginning(values, "0")):
+        zeros = pc.match_substring_regex(values, r"^0+$")
+        if pc.any(zeros).as_py():
+            values = _without(values, zeros)
+    return Reading(values, faults)
+
+
+def _without_words(array: pa.Array) -> tuple[pa.Array, tuple[Fault, ...]]:
+    """Return ids without the words that mean there is none, and those that are true or false."""
+    data = _bytes(array)
+    if not len(data):
+        return array, ()
+    offsets = _offsets_of(array)
+    maybe = _WORD_LENGTHS[np.minimum(np.diff(offsets), len(_WORD_LENGTHS) - 1)]
+    maybe &= _WORD_ENDS[data[np.maximum(offsets[1:] - 1, 0)]]
+    rows = np.flatnonzero(maybe)
+    if not len(rows):
+        return array, ()
+    few = array.take(pa.array(rows))
+    truths = rows[_flags(pc.is_in(few, pa.array(_TRUTHS)))]
+    faults = _fault(array, truths, "an id, not true or false", _ID_REMEDY)
+    hidden = np.zeros(len(array), bool)
+    hidden[rows[_flags(pc.is_in(few, pa.array(NO_ID)))]] = True
+    hidden[truths] = True
+    return (_without(array, pa.array(hidden)) if hidden.any() else array), faults
+
+
 def _unquirked(array: pa.Array, null_if: Sequence[str]) -> pa.Array:
     marked = pc.fill_null(pc.match_substring_regex(array, _QUIRK), False)
     if not pc.any(marked).as_py():
         return array
-    plain = pc.replace_substring_regex(array.filter(marked), _UNQUIRK, r"\1\2")
+    plain = pc.replace_substring_regex(array.filter(marked), _UNQUIRK, r"\1\2\3")
     return cells(pc.replace_with_mask(array, marked, plain), null_if)
 
 
 def _cut_by_excel(array: pa.Array) -> NDArray[np.bool_] | None:
     """Return the long ids if every one of them, three or more, ends in zeros after 15 digits."""
-    lengths = pc.binary_length(array)
-    longest = pc.max(lengths).as_py()
-    if longest is None or longest < _LONG_ID:
-        return None
-    # One look at the last signs clears nearly every column.
     data = _bytes(array)
-    ends = np.frombuffer(array.buffers()[1], np.int32)[array.offset + 1 :][: len(array)]
-    long = np.asarray(pc.fill_null(lengths, 0)) >= _LONG_ID
-    last = data[ends[long] - 1 - (ends[-1] - len(data))]
-    if not (last == ord("0")).all():
+    if not len(data):
         return None
+    offsets = _offsets_of(array)
+    long = np.diff(offsets) >= _LONG_ID
+    last = offsets[1:] - 1
+    # One look at the last signs clears nearly every column, and mostly a look at a few.
+    for rows in (slice(0, _FEW), slice(None)):
+        there = long[rows] & _valid(array[rows])
+        if (data[last[rows][there]] != ord("0")).any():
+            return None
+    if not there.any():
+        return None
+    long = there
     cut = _flags(pc.match_substring_regex(array, r"^\d{15}0{2,}$"))
     distinct = pc.count_distinct(array.filter(pa.array(cut))).as_py() if cut.any() else 0
     return cut if distinct >= _REPEATED and bool(cut[long].all()) else None
@@ -338,7 +421,7 @@ def _whole_numbers(array: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_
             return _as_numpy(array.cast(pa.int64())), np.ones(len(array), bool)
         except pa.ArrowInvalid:
             pass
-    plain = _ungrouped(array)
+    plain = _ungrouped(_narrow(array))
     good = pc.fill_null(pc.match_substring_regex(plain, _WHOLE), False)
     return _integers(plain, good)
 
@@ -356,13 +439,24 @@ def _cents(array: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
             return _hundredths(array), np.ones(len(array), bool)
         except pa.ArrowInvalid:
             pass
-    # The sign of the currency may stand before or behind the minus.
-    plain = pc.replace_substring_regex(array, r"^([+-]?)[¥￥]\s*", r"\1")
-    plain = _ungrouped(plain)
+    # The sign of the currency may stand before or behind the minus, or 元 behind the number.
+    plain = pc.replace_substring_regex(_narrow(array), r"^([+-]?)¥\s*", r"\1")
+    plain = _ungrouped(pc.replace_substring_regex(plain, r"(\d\.?)\s*元$", r"\1"))
     good = pc.fill_null(pc.match_substring_regex(plain, _CENTS), False)
     plain = pc.replace_substring_regex(plain, r"^([+-]?)0+(\d)", r"\1\2")
     plain = pc.replace_substring_regex(plain, r"(\.\d\d)0+$", r"\1")
     return _hundredths(pc.if_else(good, plain, "0")), _flags(good)
+
+
+def _narrow(array: pa.Array) -> pa.Array:
+    """Return numbers with plain signs for full-width ones."""
+    if _only(array, "\x00", "\x7f"):
+        return array
+    wide = pc.fill_null(pc.invert(pc.string_is_ascii(array)), False)
+    few = array.filter(wide)
+    for sign, plain in _WIDE_SIGNS.items():
+        few = pc.replace_substring(few, sign, plain)
+    return pc.replace_with_mask(array, wide, few)
 
 
 def _hundredths(array: pa.Array) -> NDArray[np.int64]:
@@ -423,8 +517,9 @@ def _decimals(array: pa.Array, unit: str) -> NDArray[np.float64]:
             return _floats(array)
         except pa.ArrowInvalid:
             pass
+    array = _narrow(array)
     if unit == "percent":
-        array = pc.replace_substring_regex(array, r"\s*[%％]$", "")
+        array = pc.replace_substring_regex(array, r"\s*%$", "")
     plain = _ungrouped(array)
     good = pc.fill_null(pc.match_substring_regex(plain, _NUMBER), False)
     plain = pc.replace_substring_regex(plain, r"^\+", "")
@@ -690,7 +785,11 @@ def word(
         return Reading(values)
     at = encoded.indices
     bad = np.flatnonzero(_flags(pa.array(unknown).take(at)))
-    shown = _showable(encoded).take(at.take(pa.array(bad)))
+    which = np.flatnonzero(unknown)
+    place = np.cumsum(unknown) - 1
+    shown = _showable(encoded.dictionary.take(pa.array(which))).take(
+        pa.array(place).take(at.take(pa.array(bad)))
+    )
     known = [code.word for code in codes]
     listed = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
     return Reading(
@@ -718,18 +817,11 @@ def _in_range(found: str, ranges: Sequence[Code]) -> str | None:
     return None
 
 
-def _showable(encoded: pa.DictionaryArray) -> pa.Array:
-    """Return each distinct word as it may be shown: codes as they are, all else by its shape."""
-    words = encoded.dictionary
-    counts = np.bincount(
-        np.asarray(encoded.indices.drop_null().to_numpy(zero_copy_only=False), np.int64),
-        minlength=len(words),
-    )
-    code = _flags(pc.match_substring_regex(words, _SHOWABLE))
-    short = _flags(pc.less_equal(pc.utf8_length(words), 12))
-    digits = _flags(pc.match_substring_regex(words, r"\d{5}|[\s,，;；@]"))
-    often = (counts >= _REPEATED) & short & ~digits
-    return pc.if_else(pa.array(code | often), words, shapes(words))
+def _showable(words: pa.Array) -> pa.Array:
+    """Return words as they may be shown: short codes and known words, all else by its shape."""
+    plain = _flags(pc.match_substring_regex(words, _SHOWABLE))
+    known = [is_word(each) for each in words.to_pylist()]
+    return pc.if_else(pa.array(plain | np.array(known, bool)), words, shapes(words))
 
 
 def flag(leaf: pa.Array, null_if: Sequence[str] = (), *, codes: Sequence[Code] = ()) -> Reading:

@@ -9,7 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["alike", "folded", "known_value", "tokens", "unbracketed", "words"]
+__all__ = [
+    "alike",
+    "folded",
+    "is_header",
+    "is_word",
+    "known_value",
+    "tokens",
+    "unbracketed",
+    "words",
+]
 
 _BRACKETS = re.compile(r"[(（\[【].*?[)）\]】]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -75,3 +84,32 @@ def known_value(kind: str, word: str) -> str | None:
     `kind` is a heading below `values` in `headers.toml`, such as "platform" or "orders.status".
     """
     return _meanings(kind).get(folded(word))
+
+
+def is_word(text: str) -> bool:
+    """Return whether a text in a cell is a known word, and so nothing personal."""
+    return folded(text) in _cell_words()
+
+
+def is_header(text: str) -> bool:
+    """Return whether a column's name is a known one, and so nothing personal."""
+    return folded(text) in _header_words()
+
+
+@cache
+def _cell_words() -> frozenset[str]:
+    return frozenset(folded(word) for word in _texts(words()["values"])) - {""}
+
+
+@cache
+def _header_words() -> frozenset[str]:
+    rooms = [value for name, value in words().items() if name not in ("values", "files")]
+    return frozenset(folded(word) for word in _texts(rooms)) - {""}
+
+
+def _texts(entry: Any) -> list[str]:
+    """Return every text below an entry of `headers.toml`."""
+    if isinstance(entry, str):
+        return [entry]
+    below = entry.values() if isinstance(entry, dict) else entry
+    return [text for each in below for text in _texts(each)]

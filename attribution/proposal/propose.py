@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from attribution.errors import DataError
 from attribution.mapping.blocks import DERIVED_IDS, IDENTITIES
-from attribution.mapping.vocabulary import alike, folded, words
+from attribution.mapping.vocabulary import alike, folded, known_value, words
 from attribution.proposal.fields import Fields
 from attribution.proposal.forms import (
     CLOSE,
@@ -104,7 +104,7 @@ def propose_rows(table: pa.Table, name: str, records: str = "") -> Proposal:
     _refuse_values_as_names([leaf.path for leaf in found], name)
     fields = Fields(found)
     known = _known(found)
-    platform, said = _platform(found, name, known)
+    platform, said = _platform([leaf for leaf in found if leaf.look.filled], name)
     filled, notes = tables_of(fields, name)
     blocks = [block for each in filled for block in _blocks(fields, each, platform)]
     notes += [
@@ -434,10 +434,11 @@ def _more_amounts(
 # ---------------------------------------------------------------------- the file as a whole
 
 
-def _platform(
-    found: Sequence[Leaf], file: str, known: Sequence[tuple[str, float]]
-) -> tuple[str, str]:
-    """Return whose data these seem to be, and what says so."""
+def _platform(found: Sequence[Leaf], file: str) -> tuple[str, str]:
+    """Return whose data these fields with values seem to be, and what says so."""
+    said = _said_platform(found)
+    if said is not None:
+        return said
     points: dict[str, float] = {}
     because: dict[str, str] = {}
     for platform, hints in words()["hints"].items():
@@ -449,7 +450,7 @@ def _platform(
             if hint in file.casefold():
                 points[platform] = points.get(platform, 0) + 2
                 because.setdefault(platform, "the file's name")
-    for name, share in known[:1]:
+    for name, share in _known(found)[:1]:
         platform = _packaged()[name].get("platform")
         if platform and share >= SAME:
             points[platform] = points.get(platform, 0) + 3
@@ -458,6 +459,22 @@ def _platform(
         return "other", "nothing says which: confirm"
     best = max(sorted(points), key=lambda each: points[each])
     return best, because[best]
+
+
+def _said_platform(found: Sequence[Leaf]) -> tuple[str, str] | None:
+    """Return the platform that most cells of a platform column name, and that column."""
+    for leaf in found:
+        if named(leaf, "other", "platform")[0] < 0.9:
+            continue
+        points: dict[str, int] = {}
+        for each in pc.value_counts(leaf.values.drop_null()).to_pylist():
+            platform = known_value("platform", each["values"])
+            if platform is not None:
+                points[platform] = points.get(platform, 0) + each["counts"]
+        if points:
+            best = max(sorted(points), key=lambda each: points[each])
+            return best, f"the values of {leaf.path}"
+    return None
 
 
 def _known(found: Sequence[Leaf]) -> tuple[tuple[str, float], ...]:

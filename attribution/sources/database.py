@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import re
 from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +48,8 @@ _QUOTED = re.compile(
     re.DOTALL,
 )
 _UNREACHABLE = {"08", "28", "3D", "53", "57"}  # PostgreSQL's classes of refusals to serve
+# Where a URL's query holds a password; drivers take several names for it.
+_PASSWORD = re.compile(r"[?&;]\s*\w*(password|passwd|passphrase|pwd)\s*=", re.IGNORECASE)
 # MySQL's numbers of errors whose message names tables and columns only.
 _MYSQL_NAMES = (1044, 1049, 1051, 1054, 1142, 1146)
 
@@ -54,13 +60,15 @@ def read_query(
     """Yield the rows of a query in batches, streamed from the server in a read-only session.
 
     Decimals, whole numbers and times come as exact text, times with a zone in UTC; floats stay
-    float64, JSON and arrays nested with text leaves. A result without rows gives one empty batch.
+    float64, JSON and arrays nested with text leaves. A row with a time that is infinite or outside
+    the years 1 to 9999, or a decimal that is no finite number, is broken. A result without rows
+    gives one empty batch.
 
     Parameters
     ----------
     url
         Such as "postgresql://reader@host/database", or "env:NAME" to read it from the environment
-        variable NAME.
+        variable NAME, as one must with a password in its query.
     sql
         One SELECT.
 
@@ -80,6 +88,8 @@ def read_query(
         with engine.connect() as connection:
             connection.exec_driver_sql(read_only)
             connection.commit()
+            if engine.dialect.name == "postgresql":
+                _keep_rows_of_unfit_times(connection)
             yield from _rows(connection, sql)
     except DBAPIError as error:
         raise _refused(error) from None
@@ -113,6 +123,11 @@ def _url(text: str, environ: Mapping[str, str]) -> URL:
                 f"URL. Set it, such as export {name}=postgresql://user:password@host/database."
             )
         text = environ[name]
+    elif _PASSWORD.search(unquote(text)):
+        raise ConfigError(
+            "found a password in the query of a database URL; expected it in the environment. "
+            'Write such as url = "env:SHOP_URL", and the whole URL into SHOP_URL.'
+        )
     try:
         url = make_url(text.strip())
     except (ArgumentError, ValueError):
@@ -242,8 +257,9 @@ def _batch(names: list[str], rows: Sequence[Any], first: int) -> RawBatch:
                 Broken(
                     first + place,
                     f"{found} of column {name!r}",
-                    "one kind of value in a field",
-                    "Correct the record, or take the field as text in sql.",
+                    "one kind of value in a field, and finite ones",
+                    "Correct the record, or leave the value out in sql, such as with NULLIF; "
+                    "take it as text where only its text counts.",
                 ),
             )
     table = pa.table(columns, names=names)
@@ -263,9 +279,75 @@ def _column(values: Sequence[Any]) -> tuple[pa.Array, dict[int, str]]:
     """Return a column with text leaves, and the places of values that do not fit."""
     import datetime as dt
 
+    unfit = {}
     kinds = set(map(type, values)) - {type(None)}
+    if kinds & {_Unheld, Decimal, list, tuple}:
+        unfit = {place: found for place, each in enumerate(values) if (found := _unfit(each))}
+        values = [None if place in unfit else each for place, each in enumerate(values)]
+        kinds -= {_Unheld}
     if kinds & {dict, list, tuple}:
-        return array_of(values)
+        array, others = array_of(values)
+        return array, unfit | others
     if len(kinds) == 1 and kinds <= {bool, float, str, dt.datetime, dt.date}:
-        return text_leaves(pa.array(values)), {}
-    return pa.array(list(map(text_of, values)), pa.string()), {}
+        return text_leaves(pa.array(values)), unfit
+    return pa.array(list(map(text_of, values)), pa.string()), unfit
+
+
+# ---------------------------------------------------------------------- values without a text
+
+
+@dataclass(frozen=True)
+class _Unheld:
+    """What a cell has in place of a value that Python cannot hold."""
+
+    found: str
+
+
+def _unfit(value: Any) -> str | None:
+    """Return what is wrong with a cell, or with an item of its list; None if nothing is."""
+    if isinstance(value, _Unheld):
+        return value.found
+    if isinstance(value, Decimal) and not value.is_finite():
+        return "a number that is infinite" if value.is_infinite() else "a number that is NaN"
+    if isinstance(value, list | tuple):
+        return next((found for each in value if (found := _unfit(each))), None)
+    return None
+
+
+def _keep_rows_of_unfit_times(connection: Connection) -> None:
+    """Let a time no calendar of Python holds cost its row, and not the query."""
+    driver: Any = connection.connection.driver_connection
+    for name, loader in _loaders().items():
+        driver.adapters.register_loader(name, loader)
+
+
+@cache
+def _loaders() -> dict[str, type]:
+    """Return PostgreSQL's types of times, and what reads their text."""
+    from psycopg.errors import DataError as Unreadable
+    from psycopg.types import datetime as usual
+
+    def patient(loader: Any) -> type:
+        class Patient(loader):  # type: ignore[misc]
+            def load(self, data: Any) -> Any:
+                if b"infinity" in bytes(data):
+                    return _INFINITE
+                try:
+                    return super().load(data)
+                except (Unreadable, OverflowError):
+                    return _BEYOND
+
+        return Patient
+
+    return {
+        "date": patient(usual.DateLoader),
+        "time": patient(usual.TimeLoader),
+        "timetz": patient(usual.TimetzLoader),
+        "timestamp": patient(usual.TimestampLoader),
+        "timestamptz": patient(usual.TimestamptzLoader),
+        "interval": patient(usual.IntervalLoader),
+    }
+
+
+_INFINITE = _Unheld("a time that is infinite")
+_BEYOND = _Unheld("a time outside the years 1 to 9999, or the hours 0 to 23")

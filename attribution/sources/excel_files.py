@@ -70,7 +70,7 @@ def sheet_rows(file: Path, sheet: str | None = None) -> Iterator[Row]:
 
 
 def excel_batches(file: Path, sheet: str | None) -> Iterator[RawBatch]:
-    """Yield a sheet in batches; every cell is text.
+    """Yield a sheet in batches; every cell is text, TRUE or FALSE as Excel shows them.
 
     The header is the first row with a cell; rows of a single cell above it are passed over. Times
     are ISO text without a zone. Rows without a cell are left out and keep their numbers.
@@ -130,6 +130,8 @@ def _batch(taken: list[Row], names: list[str], first: int) -> RawBatch:
 
 def _text(cell: Any) -> str | None:
     """Return a cell as text; a number Excel has cut in scientific form, whatever it is held as."""
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"  # as in the text Excel saves
     if isinstance(cell, int) and abs(cell) >= LOSES_DIGITS:
         return text_of(float(cell))
     return text_of(cell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path, PureWindowsPath
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from attribution.sources.raw import RawBatch
 
-__all__ = ["ENDINGS", "digest_of", "files_of", "open_source"]
+__all__ = ["ENDINGS", "digest_of", "files_of", "ignored_files", "open_source", "stamp_of"]
 
 _EXCEL = (".xlsx", ".xlsm")
 _PARQUET = (".parquet", ".pq")
@@ -29,6 +30,12 @@ _TEXT = (*DELIMITERS, *_DOCUMENT, *_LINES)
 ENDINGS = (*_TEXT, *_EXCEL, *_PARQUET, *(f"{ending}.gz" for ending in _TEXT))
 _HIDDEN = (".", "_", "~")
 _UNFINISHED = (".tmp", ".part", ".crdownload")
+_LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "readme")
+_MARKS = "*?["
+# What the workspace writes and reads itself, from its folder on.
+_STORE = ("data", "store")
+_CONFIG = "attribution.toml"
+_WRITTEN = (("reports",), ("notebooks",), ("mappings",))
 
 
 def open_source(
@@ -79,12 +86,31 @@ def digest_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
+def stamp_of(file: Path) -> tuple[int, int, int]:
+    """Return a file's size in bytes, time of change in ns, and inode.
+
+    Taken before the digest and after the rows were read, equal stamps say that the file has stood
+    still between.
+
+    Raises
+    ------
+    DataError
+        If it cannot be looked at, such as when it has gone.
+    """
+    with unreadable_as_data_error(file.name):
+        status = file.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
 def files_of(patterns: Sequence[str], folder: Path) -> list[Path]:
     """Return the files that paths, folders and globs name, each once, in the order of their names.
 
     Of a folder, and of what a glob finds, files of known endings count whose names, and whose
     folders' names, neither begin with `.`, `_` or `~` nor end like an unfinished download. A glob
     that writes out an ending finds files of that ending.
+
+    The workspace's own files never count: `data/store` and `attribution.toml`; those in `reports`,
+    `notebooks` and `mappings` only where a pattern is the path of that very file.
 
     Parameters
     ----------
@@ -99,17 +125,26 @@ def files_of(patterns: Sequence[str], folder: Path) -> list[Path]:
     Raises
     ------
     ConfigError
-        If a pattern, or a symbolic link it meets, leads out of `folder`.
+        If a pattern cannot be one, or it or a symbolic link it meets leads out of `folder` or to
+        itself.
     """
-    found: set[Path] = set()
-    for pattern in patterns:
-        _refuse_outside(pattern)
-        if any(mark in pattern for mark in "*?["):
-            for path in folder.glob(pattern):
-                if not _is_hidden(path.relative_to(folder), pattern):
-                    found.update(_files_at(path, folder, own=_names_ending(pattern)))
-        else:
-            found.update(_files_at(folder / pattern, folder, own=True))
+    return _in_order({path for path, wanted in _visible(patterns, folder) if wanted}, folder)
+
+
+def ignored_files(patterns: Sequence[str], folder: Path) -> list[Path]:
+    """Return the files that `files_of` passes over because nothing reads their ending.
+
+    Such as `z.xls` or `z.zip` in a folder that is named, or that a glob finds. Hidden and
+    unfinished files, the workspace's own, and what systems leave behind are not among them.
+
+    Parameters, order and errors are those of `files_of`.
+    """
+    seen = list(_visible(patterns, folder))
+    wanted = {path for path, wanted in seen if wanted}
+    return _in_order({path for path, _ in seen if not _is_litter(path)} - wanted, folder)
+
+
+def _in_order(found: set[Path], folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
@@ -118,18 +153,57 @@ def _ending(file: Path) -> str:
     return "".join(parts) if parts[-1:] == [".gz"] else "".join(parts[-1:])
 
 
-def _refuse_outside(pattern: str) -> None:
+def _visible(patterns: Sequence[str], folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield the files that patterns meet, and whether each is to be read."""
+    for pattern in patterns:
+        _refuse_unusable(pattern)
+        try:
+            yield from list(_met(pattern, folder))
+        except (OSError, ValueError) as error:
+            told = error.strerror if isinstance(error, OSError) else None
+            raise ConfigError(
+                f"found the path {quoted(pattern)}, which cannot be looked up "
+                f"({told or type(error).__name__}); expected a path inside the workspace. "
+                "Correct it in attribution.toml."
+            ) from None
+
+
+def _met(pattern: str, folder: Path) -> Iterator[tuple[Path, bool]]:
+    if not any(mark in pattern for mark in _MARKS):
+        path = folder / pattern
+        if _is_own(path, folder, path.is_file()):
+            return
+        yield from _files_at(path, folder, named=True)
+        return
+    named = _names_ending(pattern)
+    for path in folder.glob(pattern):
+        hidden = _is_hidden(path.relative_to(folder), pattern)
+        if not hidden and not _is_own(path, folder, named=False):
+            yield from _files_at(path, folder, named=named)
+
+
+def _refuse_unusable(pattern: str) -> None:
     windows = PureWindowsPath(pattern)
     if not pattern.strip() or windows.drive or windows.root or ".." in windows.parts:
         raise ConfigError(
             f"found the path {quoted(pattern)}; expected a path inside the workspace. "
             'Copy the files into it, and write such as "data/raw/orders.csv".'
         )
+    if "\\" in pattern:
+        raise ConfigError(
+            f"found the path {quoted(pattern)} with backslashes; expected forward slashes, "
+            f"on every system. Write {quoted(pattern.replace(chr(92), '/'))}."
+        )
+    if any("**" in part and part != "**" for part in pattern.split("/")):
+        raise ConfigError(
+            f"found the pattern {quoted(pattern)}; expected ** as a whole folder's name. "
+            'Write such as "data/raw/**/*.csv" for every folder below, or one * for one name.'
+        )
 
 
 def _names_ending(pattern: str) -> bool:
     ending = Path(pattern).suffix
-    return bool(ending) and not any(mark in ending for mark in "*?[")
+    return bool(ending) and not any(mark in ending for mark in _MARKS)
 
 
 def _is_hidden(path: Path, pattern: str) -> bool:
@@ -141,12 +215,26 @@ def _is_hidden(path: Path, pattern: str) -> bool:
     )
 
 
-def _files_at(path: Path, folder: Path, *, own: bool) -> Iterator[Path]:
-    """Yield a file, if its ending is known or its `own` was named, or the files of a folder."""
-    _refuse_link_outside(path, folder)
+def _is_litter(path: Path) -> bool:
+    return path.name.lower().startswith(_LITTER)
+
+
+def _is_own(path: Path, folder: Path, named: bool) -> bool:
+    """Whether a file or folder is the workspace's own, by its name or behind links.
+
+    What people write themselves is not, where it is a file that is `named`.
+    """
+    real, root = _real(path, folder), folder.resolve()
+    for parts in (path.relative_to(folder).parts, real.relative_to(root).parts):
+        if parts[:2] == _STORE or parts == (_CONFIG,) or (parts[:1] in _WRITTEN and not named):
+            return True
+    return False
+
+
+def _files_at(path: Path, folder: Path, *, named: bool) -> Iterator[tuple[Path, bool]]:
+    """Yield a file, or the files of a folder, and whether its ending or its name is asked for."""
     if path.is_file():
-        if own or _ending(path) in ENDINGS:
-            yield path
+        yield path, named or _ending(path) in ENDINGS
         return
     seen: set[Path] = set()
     for here, folders, names in os.walk(path, followlinks=True):
@@ -155,20 +243,39 @@ def _files_at(path: Path, folder: Path, *, own: bool) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not _is_hidden(Path(name), ""))
-        for name in folders:
-            _refuse_link_outside(Path(here, name), folder)
-        for name in sorted(names):
+        folders[:] = _own_left_out(Path(here), folders, folder)
+        for name in _own_left_out(Path(here), names, folder):
             each = Path(here, name)
-            if _ending(each) in ENDINGS and not _is_hidden(Path(name), ""):
-                _refuse_link_outside(each, folder)
-                if each.is_file():
-                    yield each
+            if each.is_file():
+                yield each, _ending(each) in ENDINGS
 
 
-def _refuse_link_outside(path: Path, folder: Path) -> None:
-    if not path.resolve().is_relative_to(folder.resolve()):
+def _own_left_out(here: Path, names: Sequence[str], folder: Path) -> list[str]:
+    """Return the visible names in a folder that are not the workspace's own, in their order."""
+    return sorted(
+        name
+        for name in names
+        if not _is_hidden(Path(name), "") and not _is_own(here / name, folder, named=False)
+    )
+
+
+def _real(path: Path, folder: Path) -> Path:
+    """Return where a path leads, links resolved; refuse it outside the folder."""
+    shown = quoted(path.relative_to(folder).as_posix())
+    try:
+        real = Path(os.path.realpath(path, strict=True))
+    except (FileNotFoundError, NotADirectoryError):
+        real = Path(os.path.realpath(path))
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
         raise ConfigError(
-            f"found {quoted(path.relative_to(folder).as_posix())}, a symbolic link that leads out "
-            "of the workspace; expected files inside it. Copy them into the workspace."
+            f"found {shown}, a symbolic link that leads back to itself; expected a file or a "
+            "folder. Remove the link, or point it at the file."
+        ) from None
+    if not real.is_relative_to(folder.resolve()):
+        raise ConfigError(
+            f"found {shown}, a symbolic link that leads out of the workspace; expected files "
+            "inside it. Copy them into the workspace."
         )
+    return real

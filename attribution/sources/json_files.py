@@ -32,11 +32,19 @@ _ENVELOPE = frozenset(
         *("total", "totalcount", "totalnum", "totalresults", "count", "limit", "offset", "hasnext"),
         *("page", "pageno", "pagenum", "pagesize", "size", "cursor", "nextcursor", "nextkey"),
         *("requestid", "logid", "traceid", "now", "time", "timestamp", "result"),
+        *("error", "errordescription"),
     }
 )
-_MESSAGES = frozenset({"msg", "message", "submsg", "errmsg", "errormsg", "errormessage"})
-_CODES = ("code", "errcode", "err_no", "errno", "error_code", "sub_code", "status_code", "result")
-_SUCCESS = ("0", "1", "200", "10000", "success", "ok")
+_MESSAGES = frozenset(
+    {"msg", "message", "submsg", "errmsg", "errormsg", "errormessage", "error", "errordescription"}
+)
+_CODES = (
+    *("code", "errcode", "err_no", "errno", "error_code", "sub_code", "status_code", "result"),
+    *("success", "ok"),
+)
+_OUTCOME = _MESSAGES | {name.replace("_", "") for name in _CODES}
+_SUCCESS = ("0", "1", "200", "10000", "success", "ok", "true")
+_COUNTS = frozenset({"total", "totalcount", "totalnum", "totalresults", "count"})
 _SAFE_CODE = re.compile(r"-?\d{1,9}|[A-Za-z][A-Za-z_.:-]{0,39}")
 
 
@@ -66,15 +74,19 @@ def document_batches(file: Path, records: Sequence[str]) -> Iterator[RawBatch]:
     records
         Where the list of records may be, such as "data.shop_order_list[]"; the first that exists
         counts. Without any: the top-level list, the only list of an API's answer, or the document
-        as one record.
+        as one record. An empty list is an answer without batches; so is null in its place beside
+        a total of 0.
 
     Raises
     ------
     DataError
-        If it is no JSON (naming the line), an API's error (naming its code), or has no records.
+        If it is no JSON (naming the line), an API's error (naming its code), or says nowhere that
+        there are no records and has none.
     """
     yield from _batched(
-        _Record(each) for document in _documents(file) for each in _records(document, records)
+        _Record(None, each) if isinstance(each, Broken) else _Record(each)
+        for document in _documents(file)
+        for each in _records(document, records)
     )
 
 
@@ -161,7 +173,9 @@ def _of_lines(file: Path, records: Sequence[str]) -> Iterator[_Record]:
             yield _Record(None, Broken(0, error.found, error.expected, error.remedy))
             continue
         size = len(line) // max(len(found), 1)
-        yield from (_Record(each, None, size) for each in found)
+        for each in found:
+            broken = isinstance(each, Broken)
+            yield _Record(None, each, size) if broken else _Record(each, None, size)
 
 
 def _no_json(error: Exception) -> Broken:
@@ -231,70 +245,71 @@ def _past_white(text: str, place: int) -> int:
 
 # ---------------------------------------------------------------------- values to records
 
+_NULL: list[Any] = [None]  # null in place of the records; told by its identity
+
 
 def _records(document: Any, paths: Sequence[str]) -> list[Any]:
-    if not paths:
-        return _obvious_records(document)
-    found = _first_there(document, paths)
-    if found is None and isinstance(document, list):
-        # Pages one after the other, or the records themselves.
-        pages = [_first_there(page, paths) for page in document]
-        if all(page is None for page in pages):
-            return document
-        return [each for page in document for each in _records_of_page(page, paths)]
-    return _no_records(document, paths) if found is None else found
-
-
-def _records_of_page(page: Any, paths: Sequence[str]) -> list[Any]:
-    found = _first_there(page, paths)
-    return _no_records(page, paths) if found is None else found
+    """Return the records of a document; of pages, one without any is a `Broken`."""
+    pages = isinstance(document, list)
+    found = _first_there(document, paths) if paths or pages else _only_list(document)
+    if found is not None:
+        if not found:
+            _refuse_errors(document)
+        return found
+    if not pages:
+        if paths or _says_nothing(document):
+            raise _without_records(document, paths)
+        _refuse_errors(document)
+        return [document]
+    parts = [_first_there(page, paths) for page in document]
+    if any(part is not None for part in parts):
+        return [
+            each
+            for page, part in zip(document, parts, strict=True)
+            for each in ([_broken(page, paths)] if part is None else part)
+        ]
+    if document and all(map(_is_answer, document)):
+        raise _without_records(document[0], paths)
+    return list(document)
 
 
 def _first_there(document: Any, paths: Sequence[str]) -> list[Any] | None:
-    found = next((found for path in paths if (found := _at(document, path)) is not None), None)
-    if found == [None]:  # null in place of a list: nothing to tell, or an error
-        _refuse_errors(document)
-        return []
-    return found
+    """Return what stands at the first path that leads to something; None if none does."""
+    nulls: list[str] = []
+    for path in paths:
+        if any(null.startswith(f"{path}.") for null in nulls):
+            continue  # the object without its list is no record
+        found = _at(document, path)
+        if found is _NULL:
+            nulls.append(path)
+        elif found is not None:
+            return found
+    return [] if nulls and _counts_none(document) else None
 
 
 def _at(document: Any, path: str) -> list[Any] | None:
-    """Return what stands at a path as a list; None if nothing does, [None] if null does."""
+    """Return what stands at a path as a list; None if nothing does, `_NULL` if null does."""
     values = [document]
-    for part in path.split("."):
+    parts = path.split(".")
+    for depth, part in enumerate(parts, 1):
         name = part.removesuffix("[]")
         inner = [value[name] for value in values if isinstance(value, dict) and name in value]
         if not inner:
-            return [None] if None in values else None
+            return None
+        if depth == len(parts) and all(value is None for value in inner):
+            return _NULL
+        for value in values:
+            if not isinstance(value, dict) or value.get(name) is None:
+                _refuse_errors(value)  # one page of several
         values = inner
         if part.endswith("[]"):
-            if all(value is None for value in values):
-                return [None]
-            if not any(isinstance(value, list) for value in values):
+            lists = [value for value in values if isinstance(value, list)]
+            if not lists:
                 return None
-            values = [each for value in values if isinstance(value, list) for each in value]
+            values = [each for value in lists for each in value]
             if not values:
                 return []
     return [each for value in values for each in (value if isinstance(value, list) else [value])]
-
-
-def _no_records(document: Any, paths: Sequence[str]) -> list[Any]:
-    _refuse_errors(document)
-    raise DataError(
-        "no list of records",
-        f"one at {' or '.join(map(quoted, paths))}",
-        "Correct `records` in the mapping, if the platform has renamed it.",
-    )
-
-
-def _obvious_records(document: Any) -> list[Any]:
-    if isinstance(document, list):
-        return document
-    found = _only_list(document)
-    if found is None:
-        _refuse_errors(document)
-        return [document]
-    return found
 
 
 def _only_list(document: Any) -> list[Any] | None:
@@ -304,29 +319,104 @@ def _only_list(document: Any) -> list[Any] | None:
     if not isinstance(document, dict):
         return None
     inner = {name: each for name, each in document.items() if isinstance(each, dict | list)}
-    others = {name.lower().replace("_", "") for name in document if name not in inner}
+    others = {_plain(name) for name in document if name not in inner}
     if len(inner) != 1 or not others <= _ENVELOPE:
         return None
     return _only_list(next(iter(inner.values())))
 
 
+# ---------------------------------------------------------------------- answers without records
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _said(value: Any) -> set[str]:
+    """Return the names, at any depth of objects, under which something stands."""
+    names: set[str] = set()
+    for name, each in value.items() if isinstance(value, dict) else ():
+        if isinstance(each, dict):
+            names |= _said(each)
+        elif each not in (None, "", []):
+            names.add(_plain(name))
+    return names
+
+
+def _is_answer(value: Any) -> bool:
+    """Whether an object says how a request went, and nothing else."""
+    names = _said(value)
+    return names <= _ENVELOPE and bool(names & _OUTCOME)
+
+
+def _says_nothing(document: Any) -> bool:
+    return document is None or (
+        isinstance(document, dict) and (_is_answer(document) or not _said(document))
+    )
+
+
+def _counts_none(document: Any) -> bool:
+    """Whether an answer says that there are 0 records."""
+    return isinstance(document, dict) and any(
+        _counts_none(each) or (_plain(name) in _COUNTS and each == "0")
+        for name, each in document.items()
+    )
+
+
+def _without_records(document: Any, paths: Sequence[str]) -> DataError:
+    """Return why a document without records is refused, an error by its code only."""
+    error = _api_error(document)
+    if error is not None:
+        return error
+    told = _outcome(_answer(document))
+    return DataError(
+        "no list of records" if told is None else f"no list of records, beside {told[0]} {told[1]}",
+        f"one at {' or '.join(map(quoted, paths))}" if paths else "records",
+        "Fetch the data again; correct `records` in the mapping, if the platform has renamed it.",
+    )
+
+
+def _broken(page: Any, paths: Sequence[str]) -> Broken:
+    error = _without_records(page, paths)
+    return Broken(0, error.found, error.expected, error.remedy)
+
+
 def _refuse_errors(document: Any) -> None:
-    """Refuse an API's answer that it could not answer, by its code only."""
+    error = _api_error(document)
+    if error is not None:
+        raise error
+
+
+def _api_error(document: Any) -> DataError | None:
+    """Return the error of an API's answer that it could not answer, by its code only."""
+    answer = _answer(document)
+    if not {_plain(name) for name in answer} & _MESSAGES:
+        return None
+    told = _outcome(answer, without=_SUCCESS)
+    if told is None:
+        return None
+    return DataError(
+        f"an API's error, {told[0]} {told[1]}, in place of records",
+        "the records that were asked for",
+        "Look the code up in the platform's documentation, and fetch the data again.",
+    )
+
+
+def _answer(document: Any) -> dict[str, Any]:
+    """Return the object of a document that says how the request went."""
     if not isinstance(document, dict):
-        return
-    answer = document.get("error_response", document.get("error", document))
-    if not isinstance(answer, dict):
-        answer = document
-    names = {name.lower().replace("_", "") for name in answer}
-    if not names & _MESSAGES:
-        return
+        return {}
+    inner = document.get("error_response", document.get("error"))
+    return inner if isinstance(inner, dict) else document
+
+
+def _outcome(answer: dict[str, Any], without: Sequence[str] = ()) -> tuple[str, str] | None:
+    """Return the first code of an answer that is none of some, with its name."""
     for name in _CODES:
         code = answer.get(name)
-        if code is None or isinstance(code, dict | list | bool) or str(code).lower() in _SUCCESS:
+        if code is None or isinstance(code, dict | list):
             continue
-        shown = str(code) if _SAFE_CODE.fullmatch(str(code)) else "of another form"
-        raise DataError(
-            f"an API's error, {name} {shown}, in place of records",
-            "the records that were asked for",
-            "Look the code up in the platform's documentation, and fetch the data again.",
-        )
+        text = str(code).lower() if isinstance(code, bool) else str(code)
+        if text.lower() not in without:
+            return name, text if _SAFE_CODE.fullmatch(text) else "of another form"
+    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["array_of", "text_leaves", "text_of"]
 
 _UUID = (r"^(.{8})(.{4})(.{4})(.{4})(.{12})$", r"\1-\2-\3-\4-\5")
+# What a field may hold; of as many, the first counts.
+_KINDS = ("an object", "a list", "a single value")
 _EXACT = 10**15  # whole numbers below it are exact in floating point, digit by digit
 
 
@@ -196,17 +199,18 @@ def _hexadecimal(array: pa.Array) -> pa.Array:
 def array_of(values: Sequence[Any]) -> tuple[pa.Array, dict[int, str]]:
     """Return nested Python values as one array with text leaves, and which do not fit.
 
-    A field of several kinds of single values becomes text. Where it is a list or an object in
-    some values, empty ones of another kind are null, and a value with anything else there does
-    not fit: it is null, and named by its position, with what was found.
+    A field of several kinds of single values becomes text. Where some have an object, some a list
+    and some a single value, what most have counts (of as many, an object before a list before a
+    single value): empty ones of another kind are null, and a value with anything else there does
+    not fit. It is null, and named by its position, with what was found.
     """
     try:
         return text_leaves(pa.array(values)), {}
     except (pa.ArrowException, UnicodeEncodeError, OverflowError, TypeError):
         pass
     shape = _Shape()
-    for value in values:
-        shape.see(value)
+    for place, value in enumerate(values):
+        shape.see(value, place)
     fitted, unfit = [], {}
     for place, value in enumerate(values):
         try:
@@ -223,39 +227,42 @@ class _Unfit(Exception):
 
 @dataclass
 class _Shape:
-    """What kinds of values a field has had."""
+    """What kinds of values a field has had, and in how many of the outermost values each."""
 
-    kinds: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_KINDS, 0))
+    last: dict[str, int] = field(default_factory=dict)
+    singles: set[str] = field(default_factory=set)
     fields: dict[str, _Shape] = field(default_factory=dict)
     items: _Shape | None = None
 
-    def see(self, value: Any) -> None:
-        """Take note of one value."""
+    def see(self, value: Any, place: int) -> None:
+        """Take note of one value, which stands in the outermost value at a place."""
         if isinstance(value, dict):
             if value:
-                self.kinds.add("an object")
+                self._count("an object", place)
             for name, inner in value.items():
-                self.fields.setdefault(name, _Shape()).see(inner)
+                self.fields.setdefault(name, _Shape()).see(inner, place)
         elif isinstance(value, list | tuple):
             if value:
-                self.kinds.add("a list")
+                self._count("a list", place)
             self.items = self.items or _Shape()
             for inner in value:
-                self.items.see(inner)
-        elif isinstance(value, bool):
-            self.kinds.add("bool")
-        elif isinstance(value, float):
-            self.kinds.add("float")
+                self.items.see(inner, place)
         elif text_of(value) is not None:
-            self.kinds.add("text")
+            self._count("a single value", place)
+            named = next((kind for kind in (bool, float) if isinstance(value, kind)), str)
+            self.singles.add(named.__name__)
 
-    @property
+    def _count(self, kind: str, place: int) -> None:
+        """Count a kind once per outermost value, however long the list it stands in."""
+        if self.last.get(kind) != place:
+            self.last[kind] = place
+            self.counts[kind] += 1
+
+    @cached_property
     def kind(self) -> str:
-        """The kind all values of the field take."""
-        for nested in ("an object", "a list"):
-            if nested in self.kinds:
-                return nested
-        return next(iter(self.kinds)) if len(self.kinds) == 1 else "text"
+        """The kind all values of the field take, known once all were seen."""
+        return max(_KINDS, key=self.counts.__getitem__)  # the first of as many
 
     def fit(self, value: Any, at: str) -> Any:
         """Return a value in the field's kind."""
@@ -263,18 +270,16 @@ class _Shape:
             return [] if self.kind == "a list" and value == [] else None
         kind = self.kind
         found = _kind_of(value)
-        if kind == "an object" and found == kind:
+        if found != kind:
+            raise _Unfit(f"{found} in {_masked(at)}, where others have {kind}")
+        if kind == "an object":
             return {
                 name: self.fields[name].fit(inner, f"{at}.{name}" if at else name)
                 for name, inner in value.items()
             }
-        if kind == "a list" and found == kind and self.items is not None:
+        if kind == "a list" and self.items is not None:
             return [self.items.fit(inner, f"{at}[]") for inner in value]
-        if found in {"an object", "a list"} or kind in {"an object", "a list"}:
-            raise _Unfit(f"{found} in {_masked(at)}, where others have {kind}")
-        if kind == "text":
-            return _encodable(text_of(value))
-        return value
+        return value if self.singles in ({"bool"}, {"float"}) else _encodable(text_of(value))
 
 
 def _kind_of(value: Any) -> str:

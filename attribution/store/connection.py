@@ -8,7 +8,7 @@ once, and only steps that lead to a wanted table are made at all.
 from __future__ import annotations
 
 import json
-import os
+import secrets
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -30,7 +30,7 @@ def open_connection(timezone: str) -> duckdb.DuckDBPyConnection:
     """Return an empty connection in memory, which loads nothing from anywhere."""
     import duckdb
 
-    spill = Path(tempfile.gettempdir()) / f"attribution-{os.getpid()}"
+    spill = Path(tempfile.gettempdir()) / f"attribution-{secrets.token_hex(16)}"
     connection = duckdb.connect(
         ":memory:",
         config={

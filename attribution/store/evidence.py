@@ -65,7 +65,7 @@ WHERE $known
 
 # A cost or a claim names its streamer itself, through an alias, or through its session.
 _NAMED = Template("""
-SELECT $columns, $extra AS streamer_id, $row
+SELECT $columns, $extra, $row
 FROM $table AS t
 LEFT JOIN latest_streamer_aliases AS a
     ON a.platform = t.platform AND a.id_type = t._alias_type AND a.value = t._alias_value
@@ -76,8 +76,58 @@ WHERE $known
 
 _CLAIM_ORDERS = """
 LEFT JOIN all_orders AS o ON o.platform = t.platform AND o.order_id = t.order_id
-LEFT JOIN line_owners AS by_line ON by_line.platform = t.platform AND by_line.line_id = t.line_id
 LEFT JOIN line_owners AS by_id ON by_id.platform = t.platform AND by_id.line_id = t.order_id
+LEFT JOIN line_owners AS by_line
+    ON t.order_id IS NULL AND by_line.platform = t.platform AND by_line.line_id = t.line_id
+"""
+
+# Of a commission, an alliance tells the estimate and a settlement the bill, which has a number.
+_OWNED_COSTS = Template("""
+SELECT t.*,
+    CASE
+        WHEN t.scope IN ('line', 'order') THEN coalesce(o.order_id, l.order_id, t.scope_id)
+    END AS owner
+FROM latest_costs AS t
+LEFT JOIN all_orders AS o ON o.platform = t.platform AND o.order_id = t.scope_id
+LEFT JOIN line_owners AS l ON l.platform = t.platform AND l.line_id = t.scope_id
+WHERE $known
+""")
+
+_JUDGED_COSTS = """
+WITH bills AS (
+    SELECT * FROM owned_costs
+    WHERE state = 'settled' AND source_doc IS NOT NULL AND owner IS NOT NULL
+),
+by_scope AS (
+    SELECT platform, kind, owner, scope_id, min(source_doc) AS bill FROM bills GROUP BY ALL
+),
+by_order AS (
+    SELECT platform, kind, owner,
+        min(source_doc) FILTER (WHERE scope = 'order') AS whole_bill,
+        min(source_doc) FILTER (WHERE scope = 'order' OR amount_fen <> 0) AS some_bill
+    FROM bills
+    GROUP BY ALL
+),
+unbilled AS (
+    SELECT *,
+        min(scope_id) OVER same_order = max(scope_id) OVER same_order AS stands_alone
+    FROM owned_costs
+    WHERE source_doc IS NULL AND owner IS NOT NULL
+    WINDOW same_order AS (PARTITION BY platform, kind, owner)
+)
+SELECT t.platform, t.cost_id,
+    coalesce(
+        s.bill, w.whole_bill,
+        CASE
+            WHEN t.scope = 'order' OR (t.scope_id = t.owner AND t.stands_alone) THEN w.some_bill
+        END
+    ) AS replaced_by
+FROM unbilled AS t
+LEFT JOIN by_scope AS s
+    ON s.platform = t.platform AND s.kind = t.kind AND s.owner = t.owner
+    AND s.scope_id = t.scope_id
+LEFT JOIN by_order AS w
+    ON w.platform = t.platform AND w.kind = t.kind AND w.owner = t.owner
 """
 
 _ORDER_EVIDENCE = Template("""
@@ -139,8 +189,8 @@ _UNMAPPED_FROM = Template("""SELECT '$table' AS table_name, $nth AS nth_table, p
 
 _PLAIN = Template("SELECT $columns, $row FROM latest_$table AS t WHERE $known")
 
-_LATER = Template("""SELECT '$table' AS table_name, count(*) AS rows
-FROM latest_$table WHERE NOT $known""")
+_LATER = Template("""SELECT '$table' AS table_name, count(*) AS rows, max($at) AS latest_at
+FROM latest_$table WHERE $at > (SELECT "at" FROM as_of)""")
 
 
 def host_steps() -> list[Step]:
@@ -159,7 +209,7 @@ def evidence_steps(options: ViewOptions) -> list[Step]:
     """Return the steps for touchpoints, sessions, costs and claims."""
     return [
         _sessions(options),
-        _costs(options),
+        *_costs(options),
         _claims(options),
         _order_evidence(),
         _touchpoints(options),
@@ -210,15 +260,15 @@ def plain_steps(options: ViewOptions) -> list[Step]:
     ]
 
 
-def later_steps(options: ViewOptions) -> list[Step]:
+def later_steps() -> list[Step]:
     """Return the step that counts what lies after `as_of`."""
     return [
         Step(
             "later_rows",
-            "rows left out because they are later than as_of",
+            "rows later than as_of: a given one leaves them out; by default they are planned, or "
+            "their dates are to be looked at",
             "\nUNION ALL ".join(
-                _LATER.substitute(table=name, known=until(at, options.as_of))
-                for name, at in sorted(_AT.items())
+                _LATER.substitute(table=name, at=at) for name, at in sorted(_AT.items())
             ),
         )
     ]
@@ -245,32 +295,58 @@ def _sessions(options: ViewOptions) -> Step:
     )
 
 
-def _costs(options: ViewOptions) -> Step:
+def _costs(options: ViewOptions) -> list[Step]:
     streamer = (
         "coalesce(a.streamer_id, CASE WHEN t.scope = 'streamer' THEN t.scope_id END, "
         "h.streamer_id, CASE WHEN t._alias_value IS NOT NULL THEN 'unknown' END)"
     )
-    return Step(
-        "costs",
-        "costs, with the streamer they are for",
-        _NAMED.substitute(
-            table="latest_costs",
-            columns=public(
-                "costs",
-                "t",
-                {
-                    "scope_id": "CASE WHEN t.scope = 'streamer' THEN coalesce(t.scope_id, "
-                    "a.streamer_id, CASE WHEN t._alias_value IS NOT NULL THEN 'unknown' END) "
-                    "ELSE t.scope_id END"
-                },
-            ),
-            extra=streamer,
-            session="CASE WHEN t.scope = 'session' THEN t.scope_id END",
-            joins="",
-            row=provenance("t"),
-            known=until('coalesce(t.at, t."from")', options.as_of),
+    named = {
+        "table": "owned_costs",
+        "columns": public(
+            "costs",
+            "t",
+            {
+                "scope_id": "CASE WHEN t.scope = 'streamer' THEN coalesce(t.scope_id, "
+                "a.streamer_id, CASE WHEN t._alias_value IS NOT NULL THEN 'unknown' END) "
+                "ELSE t.scope_id END"
+            },
         ),
-    )
+        "session": "CASE WHEN t.scope = 'session' THEN t.scope_id END",
+        "joins": "LEFT JOIN judged_costs AS j "
+        "ON j.platform IS NOT DISTINCT FROM t.platform AND j.cost_id = t.cost_id",
+        "row": provenance("t"),
+    }
+    return [
+        Step(
+            "owned_costs",
+            "costs up to as_of, with the order they are for",
+            _OWNED_COSTS.substitute(known=until('coalesce(t.at, t."from")', options.as_of)),
+        ),
+        Step(
+            "judged_costs",
+            "costs of lines and orders that have no bill's number, and the bill that replaces "
+            "them: a settled cost of the same kind, with a number, for the same line or for the "
+            "whole order; a cost told once for a whole order goes with the first bill, not of 0, "
+            "of any of its lines",
+            _JUDGED_COSTS,
+        ),
+        Step(
+            "costs",
+            "costs, with the streamer they are for; of an estimate and its bill, the bill",
+            _NAMED.substitute(
+                **named, extra=f"{streamer} AS streamer_id", known="j.replaced_by IS NULL"
+            ),
+        ),
+        Step(
+            "replaced_costs",
+            "costs that a settled bill replaces, and its number",
+            _NAMED.substitute(
+                **named,
+                extra=f"{streamer} AS streamer_id, j.replaced_by",
+                known="j.replaced_by IS NOT NULL",
+            ),
+        ),
+    ]
 
 
 def _claims(options: ViewOptions) -> Step:
@@ -282,10 +358,10 @@ def _claims(options: ViewOptions) -> Step:
             columns=public(
                 "platform_claims",
                 "t",
-                {"order_id": "coalesce(o.order_id, by_line.order_id, by_id.order_id, t.order_id)"},
+                {"order_id": "coalesce(o.order_id, by_id.order_id, by_line.order_id, t.order_id)"},
             ),
             extra="coalesce(a.streamer_id, h.streamer_id, "
-            "CASE WHEN t._alias_value IS NOT NULL THEN 'unknown' END)",
+            "CASE WHEN t._alias_value IS NOT NULL THEN 'unknown' END) AS streamer_id",
             session="t.session_id",
             joins=_CLAIM_ORDERS,
             row=provenance("t"),

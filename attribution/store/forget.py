@@ -23,6 +23,8 @@ from attribution.store.parts import (
 from attribution.store.people import drop_people
 from attribution.store.suppression import (
     erase,
+    not_erased,
+    note_erased,
     people_suppressed,
     suppress_person,
     value_tokens,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from attribution.store.parts import Marker
     from attribution.store.store import Store
 
-__all__ = ["forget"]
+__all__ = ["finish_forgetting", "forget"]
 
 # Tables with anything personal, and the columns by which a row of it is recognised.
 _RECOGNISED = {
@@ -57,7 +59,8 @@ def forget(
 
     What he is recognised by is listed first: from then on no reader sees him and no ingest brings
     him back. Then every part that holds him is written anew and the old one removed. Killed on the
-    way, it is finished by calling it again. The files the rows came from are not touched.
+    way, it is finished by the next ingest, or by calling it again. The files the rows came from
+    are not touched.
 
     A number or id that the evidence gives to several people in turn is erased for all of them.
 
@@ -90,8 +93,22 @@ def forget(
             changed.update(_rewrite(writer, marker, tokens))
         clean(folder, writer.markers())
         drop_people(folder)
+        with store_errors(folder):
+            note_erased(folder, person_id)
     store.refresh_people()
     return {name: rows for name in TABLES if (rows := changed[name])}
+
+
+def finish_forgetting(store: Store, waiting: Callable[[], None] | None = None) -> None:
+    """Erase whoever a killed run has listed and not erased.
+
+    Raises
+    ------
+    DataError
+        If the disk refuses.
+    """
+    for person_id in not_erased(store.folder):
+        forget(store, person_id, waiting)
 
 
 def _tokens(store: Store, person_id: str, markers: tuple[Marker, ...]) -> pa.Array:

@@ -184,7 +184,8 @@ def _quarantine(rejecting: Sequence[Table]) -> str:
     """Return a SELECT of what still needs mending.
 
     A finding with a key is settled once a later batch accepted that key, or told of it anew; one
-    without a key once the file it came from was read with newer content.
+    without a key once the file it came from was read with newer content. What a snapshot no longer
+    holds is settled as well.
     """
     accepted = "".join(
         f"""

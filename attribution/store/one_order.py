@@ -27,12 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = ["order_steps", "reconciliation_steps"]
 
-_KNOWN_ERP_ORDERS = Template("SELECT * FROM latest_erp_orders WHERE $known")
+# A mapping that names no ERP means the only one.
+_KNOWN_ERP_ORDERS = Template("""
+SELECT * REPLACE (coalesce(erp, 'erp') AS erp, $paid_at AS paid_at)
+FROM latest_erp_orders
+WHERE $known
+""")
 
 _ERP_ROWS = Template(r"""
 WITH current_rows AS (
     SELECT * FROM (
-        SELECT *, max(updated_at) OVER (PARTITION BY _source, erp_order_id) AS newest
+        SELECT *, max(updated_at) OVER (PARTITION BY erp, erp_order_id) AS newest
         FROM known_erp_orders
     ) AS dated
     WHERE updated_at IS NULL OR updated_at = newest
@@ -53,21 +58,21 @@ single AS (
     SELECT * FROM (
         SELECT *,
             row_number() OVER (
-                PARTITION BY _source, erp_order_id, order_id ORDER BY rank, _file, _row
+                PARTITION BY erp, erp_order_id, order_id ORDER BY rank, _source, _file, _row, _batch
             ) AS nth,
-            count(order_id) OVER (PARTITION BY _source, erp_order_id) AS named_ids
+            count(order_id) OVER (PARTITION BY erp, erp_order_id) AS named_ids
         FROM named
     ) AS ranked
     WHERE nth = 1 AND (order_id IS NOT NULL OR named_ids = 0)
 )
 SELECT
-    _source, erp_order_id,
+    erp, erp_order_id,
     coalesce(order_id, erp_order_id) AS order_id,
     nullif(platform, 'other') AS platform,
     max(nullif(platform, 'other')) OVER (PARTITION BY coalesce(order_id, erp_order_id))
         AS platform_elsewhere,
     shop_id, created_at, paid_at, updated_at, paid_fen, id_type, id_value, _identifier, _excluded,
-    _file, _row, _batch
+    _source, _file, _row, _batch
 FROM single
 """)
 
@@ -80,7 +85,7 @@ SELECT * FROM (
         o.order_id IS NOT NULL AS on_platform,
         o.paid_fen AS platform_paid_fen,
         row_number() OVER (
-            PARTITION BY e._source, e.erp_order_id, e.order_id ORDER BY o.platform
+            PARTITION BY e.erp, e.erp_order_id, e.order_id ORDER BY o.platform
         ) AS nth
     FROM erp_rows AS e
     LEFT JOIN known_orders AS o
@@ -92,21 +97,22 @@ WHERE nth = 1
 
 _ERP_SHARES = """
 WITH stated AS (
-    SELECT _source, erp_order_id, order_id, CAST(sum(paid_fen) AS BIGINT) AS lines_fen
+    SELECT coalesce(erp, 'erp') AS erp, erp_order_id, order_id,
+        CAST(sum(paid_fen) AS BIGINT) AS lines_fen
     FROM latest_erp_lines
     WHERE order_id IS NOT NULL
-    GROUP BY _source, erp_order_id, order_id
+    GROUP BY ALL
 ),
 whole AS (
     SELECT
         m.*, l.lines_fen,
-        count(*) OVER erp AS members,
-        min(m.paid_fen) OVER erp <> max(m.paid_fen) OVER erp AS each_states_its_own,
-        CAST(sum(m.paid_fen) OVER erp AS BIGINT) AS sum_fen
+        count(*) OVER booked AS members,
+        min(m.paid_fen) OVER booked <> max(m.paid_fen) OVER booked AS each_states_its_own,
+        CAST(sum(m.paid_fen) OVER booked AS BIGINT) AS sum_fen
     FROM erp_matched AS m
     LEFT JOIN stated AS l
-        ON l._source = m._source AND l.erp_order_id = m.erp_order_id AND l.order_id = m.order_id
-    WINDOW erp AS (PARTITION BY m._source, m.erp_order_id)
+        ON l.erp = m.erp AND l.erp_order_id = m.erp_order_id AND l.order_id = m.order_id
+    WINDOW booked AS (PARTITION BY m.erp, m.erp_order_id)
 ),
 based AS (
     SELECT *,
@@ -119,13 +125,13 @@ based AS (
 ),
 rest AS (
     SELECT *,
-        total_fen - coalesce(CAST(sum(base_fen) OVER erp AS BIGINT), 0) AS rest_fen,
-        members - count(base_fen) OVER erp AS unknown,
+        total_fen - coalesce(CAST(sum(base_fen) OVER booked AS BIGINT), 0) AS rest_fen,
+        members - count(base_fen) OVER booked AS unknown,
         row_number() OVER (
-            PARTITION BY _source, erp_order_id, base_fen IS NULL ORDER BY order_id
+            PARTITION BY erp, erp_order_id, base_fen IS NULL ORDER BY order_id
         ) AS nth_alike
     FROM based
-    WINDOW erp AS (PARTITION BY _source, erp_order_id)
+    WINDOW booked AS (PARTITION BY erp, erp_order_id)
 )
 SELECT * EXCLUDE (nth, lines_fen, each_states_its_own, sum_fen, base_fen, total_fen, rest_fen,
         unknown, nth_alike),
@@ -144,7 +150,7 @@ _ERP_BY_ORDER = """
 WITH ranked AS (
     SELECT *,
         row_number() OVER (
-            PARTITION BY platform, order_id ORDER BY _source, erp_order_id
+            PARTITION BY platform, order_id ORDER BY erp, erp_order_id, _source, _file, _row, _batch
         ) AS nth
     FROM erp_shares
 )
@@ -254,9 +260,10 @@ def order_steps(options: ViewOptions) -> list[Step]:
         _known_orders(options.as_of),
         Step(
             "known_erp_orders",
-            "rows of the ERP up to as_of",
+            "rows of the ERP up to as_of; a later payment has not happened yet",
             _KNOWN_ERP_ORDERS.substitute(
-                known=until("coalesce(created_at, paid_at)", options.as_of)
+                paid_at=f"CASE WHEN {until('paid_at', options.as_of)} THEN paid_at END",
+                known=until("coalesce(created_at, paid_at)", options.as_of),
             ),
         ),
         Step(

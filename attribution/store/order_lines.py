@@ -39,7 +39,7 @@ SELECT
     l._source, l._file, l._row, l._batch
 FROM latest_erp_lines AS l
 JOIN erp_shares AS m
-    ON m._source = l._source AND m.erp_order_id = l.erp_order_id
+    ON m.erp = coalesce(l.erp, 'erp') AND m.erp_order_id = l.erp_order_id
     AND (m.order_id = l.order_id OR (l.order_id IS NULL AND m.members = 1))
 """
 
@@ -66,8 +66,10 @@ FROM (
         platform, order_id, line_id, min(merchant_sku) AS merchant_sku,
         CAST(sum(qty) AS BIGINT) AS qty, CAST(coalesce(sum(paid_fen), 0) AS BIGINT) AS paid_fen,
         min(line_kind) AS line_kind,
-        min(_source) AS _source, min_by(_file, _row) AS _file, min(_row) AS _row,
-        min_by(_batch, _row) AS _batch
+        first(_source ORDER BY _source, _file, _row, _batch) AS _source,
+        first(_file ORDER BY _source, _file, _row, _batch) AS _file,
+        first(_row ORDER BY _source, _file, _row, _batch) AS _row,
+        first(_batch ORDER BY _source, _file, _row, _batch) AS _batch
     FROM erp_line_rows
     GROUP BY platform, order_id, line_id
 ) AS e
@@ -80,33 +82,39 @@ SELECT platform, line_id, min(order_id) AS order_id
 FROM latest_order_lines
 WHERE line_id IN (
     SELECT line_id FROM latest_refunds UNION SELECT order_id FROM latest_refunds
-    UNION SELECT line_id FROM latest_order_sources UNION SELECT order_id FROM latest_order_sources
+    UNION SELECT order_id FROM latest_order_sources
     UNION SELECT line_id FROM latest_platform_claims
     UNION SELECT order_id FROM latest_platform_claims
+    UNION SELECT scope_id FROM latest_costs
 )
 GROUP BY platform, line_id
 HAVING min(order_id) = max(order_id)
 """
 
+# A row that names its order belongs there, known or not: its line number may be another order's.
 _OWNED_SOURCES = """
-SELECT
-    s.* REPLACE (
-        coalesce(o.order_id, by_line.order_id, by_id.order_id, s.order_id) AS order_id,
-        CASE
-            WHEN by_line.order_id IS NOT NULL OR o.order_id IS NOT NULL THEN s.line_id
-            WHEN by_id.order_id IS NOT NULL THEN s.order_id
-            ELSE s.line_id
-        END AS line_id
-    ),
+WITH named AS (
+    SELECT
+        s.* REPLACE (
+            coalesce(o.order_id, by_id.order_id, s.order_id) AS order_id,
+            CASE
+                WHEN o.order_id IS NULL AND by_id.order_id IS NOT NULL THEN s.order_id
+                ELSE s.line_id
+            END AS line_id
+        ),
+        s.order_id AS told_order_id,
+        s.line_id AS told_line_id
+    FROM latest_order_sources AS s
+    LEFT JOIN all_orders AS o ON o.platform = s.platform AND o.order_id = s.order_id
+    LEFT JOIN line_owners AS by_id ON by_id.platform = s.platform AND by_id.line_id = s.order_id
+)
+SELECT * EXCLUDE (told_order_id, told_line_id),
     row_number() OVER (
-        PARTITION BY s.platform, s.order_id
-        ORDER BY s.content_id IS NULL, s.content_form IS NULL, s.updated_at DESC NULLS LAST,
-            s._source, s._row
+        PARTITION BY platform, order_id
+        ORDER BY content_id IS NULL, content_form IS NULL, updated_at DESC NULLS LAST,
+            told_by, told_order_id, told_line_id, _source, _file, _row, _batch
     ) AS nth
-FROM latest_order_sources AS s
-LEFT JOIN all_orders AS o ON o.platform = s.platform AND o.order_id = s.order_id
-LEFT JOIN line_owners AS by_line ON by_line.platform = s.platform AND by_line.line_id = s.line_id
-LEFT JOIN line_owners AS by_id ON by_id.platform = s.platform AND by_id.line_id = s.order_id
+FROM named
 """
 
 _LINE_SOURCES = """

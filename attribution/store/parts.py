@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from attribution.errors import DataError
+from attribution.errors import DataError, StoreError
 from attribution.store.tables import PROVENANCE, TABLES
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ class Marker:
         Rejections by `table.column: expected`.
     first_at, last_at
         Range of the rows' times, UTC epoch ms; None without any.
-    notes
-        What a reader should know, such as fields the mapping assumes.
+    key
+        Id of the key that identifiers were hashed with.
     snapshot
         Whether the file is the whole truth: what its newest content lacks is gone.
     layout
@@ -124,7 +124,7 @@ class Marker:
     reasons: Mapping[str, int] = field(default_factory=dict)
     first_at: int | None = None
     last_at: int | None = None
-    notes: tuple[str, ...] = ()
+    key: str = ""
     snapshot: bool = False
     layout: str = ""
 
@@ -143,7 +143,6 @@ class Marker:
         """
         found = json.loads(text)
         found["parts"] = {name: (str(file), int(n)) for name, (file, n) in found["parts"].items()}
-        found["notes"] = tuple(found["notes"])
         marker = cls(**found)
         plain = _PLAIN.fullmatch(marker.batch) and all(
             _PLAIN.fullmatch(name) and _PLAIN.fullmatch(file.removesuffix(".parquet"))
@@ -190,7 +189,7 @@ def store_errors(folder: Path) -> Iterator[None]:
         else:
             code = errno.errorcode.get(error.errno or 0, type(error).__name__)
             found, expected, first = f"a disk error ({code})", "a disk that works", "Check it."
-        raise DataError(found, expected, f"{first} {remedy}", source=folder.name) from error
+        raise StoreError(found, expected, f"{first} {remedy}", source=folder.name) from error
 
 
 def _flush(path: Path) -> None:
@@ -504,6 +503,7 @@ class Writer:
         file: str,
         digest: str,
         mapping: str,
+        key: str = "",
         snapshot: bool = False,
     ) -> Iterator[BatchWriter]:
         """Write a batch: committed when the `with` block ends, untouched if it ends in an error.
@@ -529,6 +529,7 @@ class Writer:
             file=file,
             digest=digest,
             mapping=mapping,
+            key=key,
             snapshot=snapshot,
             layout=layout(),
         )
@@ -550,7 +551,6 @@ class BatchWriter:
         self._read = 0
         self._excluded: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
-        self._notes: dict[str, None] = {}
         self._rejected: list[NDArray[np.int64]] = []
         self._range: list[int] = []
 
@@ -591,13 +591,10 @@ class BatchWriter:
             self._reasons[f"{place}: {found['expected']}"] += found["count_all"]
         self._part("quarantine").add(_completed(table, QUARANTINE, self._provenance()))
 
-    def count(
-        self, read: int = 0, excluded: Mapping[str, int] | None = None, notes: Iterable[str] = ()
-    ) -> None:
-        """Add to the rows read and to those left out by reason; note what is to be known."""
+    def count(self, read: int = 0, excluded: Mapping[str, int] | None = None) -> None:
+        """Add to the rows read, and to those left out by reason."""
         self._read += read
         self._excluded.update(excluded or {})
-        self._notes.update(dict.fromkeys(notes))
 
     def finish(self) -> Marker:
         """Bring all parts to their places and return the marker that lists them."""
@@ -614,7 +611,6 @@ class BatchWriter:
             reasons=dict(self._reasons),
             first_at=min(self._range, default=None),
             last_at=max(self._range, default=None),
-            notes=tuple(self._notes),
         )
 
     def abandon(self) -> None:

@@ -15,7 +15,7 @@ from attribution.names import __version__
 from attribution.store.parts import locked, store_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import duckdb
@@ -65,8 +65,8 @@ def read_people(folder: Path) -> People:
     )
 
 
-def write_people(folder: Path, people: People) -> None:
-    """Keep people for the next reader, and drop older ones but the last.
+def write_people(folder: Path, people: People, is_current: Callable[[], bool]) -> None:
+    """Keep people for the next reader if they are current still, and drop older ones but the last.
 
     The last stays for readers that have just opened it. A folder appears whole or not at all.
     """
@@ -74,7 +74,7 @@ def write_people(folder: Path, people: People) -> None:
         folder.parent.mkdir(exist_ok=True)
         for other in _aside(folder.parent):
             shutil.rmtree(other, ignore_errors=True)
-        if folder.exists():
+        if folder.exists() or not is_current():
             return
         aside = folder.with_name(f"{folder.name}.tmp")
         aside.mkdir()

@@ -22,7 +22,7 @@ from attribution.store.steps import (
 __all__ = ["order_view_steps", "refund_steps", "revenue_steps"]
 
 _NO_MONEY_BACK = ("exchange", "reship", "repair")
-_PAID = ("paid", "part_shipped", "shipped", "received", "completed", "refund_closed")
+_PAID = ("paid", "part_shipped", "shipped", "received", "completed")
 _UNPAID = ("created", "partially_paid")
 
 _LINE_SUMS = Template("""
@@ -43,19 +43,21 @@ FROM (
 GROUP BY l.platform, l.order_id
 """)
 
+# A refund that names its order waits for it, if need be: its line number may be another order's.
 _REFUNDS = Template("""
 WITH owned AS (
     SELECT r.*,
-        coalesce(o.order_id, by_line.order_id, by_id.order_id, same.order_id, r.order_id) AS owner,
-        coalesce(o.order_id, by_line.order_id, by_id.order_id, same.order_id) IS NOT NULL
+        coalesce(o.order_id, by_id.order_id, by_line.order_id, same.order_id, r.order_id) AS owner,
+        coalesce(o.order_id, by_id.order_id, by_line.order_id, same.order_id) IS NOT NULL
             AS order_known
     FROM latest_refunds AS r
     LEFT JOIN all_orders AS o ON o.platform = r.platform AND o.order_id = r.order_id
-    LEFT JOIN line_owners AS by_line
-        ON by_line.platform = r.platform AND by_line.line_id = r.line_id
     LEFT JOIN line_owners AS by_id
         ON by_id.platform = r.platform AND by_id.line_id = r.order_id
-    LEFT JOIN all_orders AS same ON same.platform = r.platform AND same.order_id = r.line_id
+    LEFT JOIN line_owners AS by_line
+        ON r.order_id IS NULL AND by_line.platform = r.platform AND by_line.line_id = r.line_id
+    LEFT JOIN all_orders AS same
+        ON r.order_id IS NULL AND same.platform = r.platform AND same.order_id = r.line_id
     WHERE $known
 ),
 sku_lines AS (
@@ -83,26 +85,35 @@ LEFT JOIN left_out_orders AS x ON x.platform = r.platform AND x.order_id = r.own
 """)
 
 _REFUND_SUMS = """
-SELECT platform, order_id, CAST(sum(reduces_fen) AS BIGINT) AS refunded_fen
+SELECT platform, order_id,
+    CAST(sum(reduces_fen) AS BIGINT) AS refunded_fen,
+    bool_or(reduces_fen > 0) AS gave_back
 FROM refunds
 GROUP BY platform, order_id
 """
 
-_NET_SETTLED = """
+_NET_SETTLED = Template("""
 SELECT platform, order_id, CAST(sum(merchant_net_fen) AS BIGINT) AS merchant_net_fen
 FROM owned_sources
-WHERE merchant_net_fen IS NOT NULL
+WHERE merchant_net_fen IS NOT NULL AND $known
 GROUP BY platform, order_id
-"""
+""")
 
 _VALUED = Template("""
 WITH paid AS (
     SELECT o.*,
         coalesce(o.deposit_paid_at, o.paid_at, o.created_at) AS attributed_at,
+        coalesce(r.refunded_fen, 0) AS refunded_fen,
         coalesce(
-            o.status IN $paid OR (o.paid_at IS NOT NULL AND o.status NOT IN $unpaid), FALSE
+            o.status IN $paid
+            OR (o.paid_at IS NOT NULL AND o.status NOT IN $unpaid)
+            -- Closed unpaid, or paid and given back? Its payment tells, else its refund; that of
+            -- a deposit tells of no more than the deposit.
+            OR (o.status = 'refund_closed' AND o.deposit_paid_at IS NULL AND r.gave_back),
+            FALSE
         ) AS is_paid
     FROM judged_orders AS o
+    LEFT JOIN refund_sums AS r ON r.platform = o.platform AND r.order_id = o.order_id
     WHERE o.why IS NULL
 ),
 summed AS (
@@ -112,11 +123,9 @@ summed AS (
         coalesce(l.given_fen, 0) AS given_fen,
         l.discount_platform_fen AS lines_discount_fen,
         l.category AS main_category,
-        n.merchant_net_fen AS settled_fen,
-        coalesce(r.refunded_fen, 0) AS refunded_fen
+        n.merchant_net_fen AS settled_fen
     FROM paid AS p
     LEFT JOIN line_sums AS l ON l.platform = p.platform AND l.order_id = p.order_id
-    LEFT JOIN refund_sums AS r ON r.platform = p.platform AND r.order_id = p.order_id
     LEFT JOIN settled_net AS n ON n.platform = p.platform AND n.order_id = p.order_id
 )
 SELECT *,
@@ -148,6 +157,7 @@ SELECT
     CAST(round(o.net_fen * coalesce(k.kept, 1)) AS BIGINT) AS net_expected_fen,
     CASE WHEN o.has_lines THEN o.earning_fen END AS lines_paid_fen,
     CASE
+        WHEN o.has_lines AND o.paid_fen = o.earning_fen + o.given_fen THEN 0  -- freight within
         WHEN o.has_lines
             THEN o.paid_fen - o.earning_fen - o.given_fen - coalesce(o.freight_fen, 0)
     END AS residual_fen,
@@ -155,6 +165,7 @@ SELECT
         CASE WHEN o.is_paid AND o.refunded_fen > o.gross_fen THEN 'refund_above_paid' END,
         CASE WHEN o.is_paid AND o.net_fen > 0 AND o.status IN ('refund_closed', 'cancelled')
             THEN 'closed_without_refund' END,
+        CASE WHEN o.is_paid AND o.paid_at IS NULL THEN 'booked_at_creation' END,
         CASE WHEN o.is_shared THEN 'amount_shared_by_erp' END
     ), '') AS revenue_note,
     $row
@@ -189,7 +200,7 @@ def refund_steps(options: ViewOptions) -> list[Step]:
     ]
 
 
-def revenue_steps() -> list[Step]:
+def revenue_steps(options: ViewOptions) -> list[Step]:
     """Return the steps that say what every order earned up to now."""
     return [
         Step(
@@ -197,7 +208,11 @@ def revenue_steps() -> list[Step]:
             "what the lines of an order earned, what they gave away, and its main category",
             _LINE_SUMS.substitute(not_revenue=in_list(NOT_REVENUE)),
         ),
-        Step("settled_net", "what the merchant was paid out for an order", _NET_SETTLED),
+        Step(
+            "settled_net",
+            "what the merchant was paid out for an order",
+            _NET_SETTLED.substitute(known=until("settled_at", options.as_of)),
+        ),
         Step(
             "valued_orders",
             "gross revenue: what was paid is the truth; of it, what earning lines do not explain "

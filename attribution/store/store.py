@@ -92,6 +92,8 @@ class Store:
         Of names.
     as_of
         UTC epoch ms beyond which nothing is read; None for everything.
+    sources
+        Names of the sources whose rows are shown; None for all there are.
     """
 
     folder: Path
@@ -100,6 +102,7 @@ class Store:
     excludes: tuple[Exclude, ...] = ()
     language: Literal["zh", "en"] = "zh"
     as_of: int | None = None
+    sources: tuple[str, ...] | None = None
 
     def batches(self) -> tuple[Marker, ...]:
         """Return what is known of every ingested file, in order of arrival."""
@@ -170,12 +173,19 @@ class Store:
         """
         listing = self._listing()
         if listing.markers and not listing.people_kept:
-            write_people(listing.people, self._retried(self._people))
+            people = self._people(listing)
+            # Whoever was forgotten meanwhile must not be written again.
+            write_people(listing.people, people, lambda: self._listing().people == listing.people)
 
     # ------------------------------------------------------------------ inside
 
     def _listing(self) -> _Listing:
-        markers, hidden = current(read_markers(self.folder)), suppressed(self.folder)
+        hidden = suppressed(self.folder)
+        markers = tuple(
+            marker
+            for marker in current(read_markers(self.folder))
+            if self.sources is None or marker.source in self.sources
+        )
         people = people_folder(self.folder, markers, hidden, self.rules)
         return _Listing(markers, tuple(hidden.to_pylist()), people, people.is_dir())
 
@@ -266,6 +276,7 @@ def open_store(workspace: Workspace | str | os.PathLike[str]) -> Store:
         timezone=workspace.timezone,
         excludes=workspace.excludes,
         language=workspace.language,
+        sources=tuple(source.name for source in workspace.sources),
     )
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = [
     "erase",
     "is_value",
+    "not_erased",
+    "note_erased",
     "people_suppressed",
     "suppress",
     "suppress_person",
@@ -65,34 +67,53 @@ def suppression_file(folder: Path, person_id: str) -> Path | None:
 
 
 def suppress_person(folder: Path, person_id: str, tokens: Iterable[str]) -> None:
-    """List a person's hashes and digests, besides what is listed already."""
+    """List a person's hashes and digests, besides what is listed already; to be erased."""
     file = suppression_file(folder, person_id)
     if file is None:
         raise ValueError(f"person id {person_id!r}")
-    known = _read(folder, file) if file.exists() else []
-    found = {"person": person_id, "tokens": sorted({*known, *tokens})}
+    known = _read(folder, file)["tokens"] if file.exists() else []
+    _write(file, person_id, {*known, *tokens}, erased=False)
+
+
+def note_erased(folder: Path, person_id: str) -> None:
+    """Note that nothing of a listed person is left in the store."""
+    file = suppression_file(folder, person_id)
+    if file is None:
+        raise ValueError(f"person id {person_id!r}")
+    _write(file, person_id, _read(folder, file)["tokens"], erased=True)
+
+
+def _write(file: Path, person_id: str, tokens: Iterable[str], *, erased: bool) -> None:
+    found = {"person": person_id, "erased": erased, "tokens": sorted({*tokens})}
     write_atomically(file, json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+def not_erased(folder: Path) -> list[str]:
+    """Return who is listed, and was not erased yet: a run was killed on the way."""
+    files = sorted((folder / "suppression").glob("*.json"))
+    found = [_read(folder, file) for file in files]
+    return [each["person"] for each in found if not each["erased"]]
 
 
 def suppressed(folder: Path) -> pa.Array:
     """Return the hashes and digests of all forgotten people, sorted and distinct."""
-    found = {
-        token for file in (folder / "suppression").glob("*.json") for token in _read(folder, file)
-    }
+    files = (folder / "suppression").glob("*.json")
+    found = {token for file in files for token in _read(folder, file)["tokens"]}
     return pa.array(sorted(found), pa.string())
 
 
 def people_suppressed(folder: Path, person_id: str) -> pa.Array:
     """Return the hashes and digests listed for one person; empty if he is not listed."""
     file = suppression_file(folder, person_id)
-    known = _read(folder, file) if file is not None and file.exists() else []
+    known = _read(folder, file)["tokens"] if file is not None and file.exists() else []
     return pa.array(known, pa.string())
 
 
-def _read(folder: Path, file: Path) -> list[str]:
+def _read(folder: Path, file: Path) -> dict[str, Any]:
     try:
-        tokens = json.loads(file.read_text(encoding="utf-8"))["tokens"]
-        if not all(isinstance(token, str) for token in tokens):
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        known = isinstance(found["person"], str) and isinstance(found["erased"], bool)
+        if not known or not all(isinstance(token, str) for token in found["tokens"]):
             raise TypeError
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise file_error(
@@ -102,13 +123,14 @@ def _read(folder: Path, file: Path) -> list[str]:
             "what must stay forgotten",
             "Restore the file from a backup, before anything is ingested.",
         ) from None
-    return list(tokens)
+    return found
 
 
 def value_tokens(platforms: pa.Array, values: pa.Array) -> pa.Array:
     """Return digests of identifiers as a platform writes them, (n,), null where one is null.
 
-    They are no secret: they recognise a value that comes again, and tell nothing else.
+    They recognise a value that comes again, whatever the key. Being made without one, they tell
+    somebody who has a list of ids which of them were forgotten: the folder is as private as ids.
     """
     plain = pc.binary_join_element_wise(
         platforms.cast(pa.string()), values.cast(pa.string()), "|", null_handling="emit_null"

@@ -224,12 +224,13 @@ _ALL = (
         ),
         newest="updated_at",
     ),
-    # What an alliance, a sharer or a settlement adds to an order another source tells of.
+    # What an alliance, a sharer or a settlement adds to an order another source tells of;
+    # `told_by` says which kind of document it is.
     Table(
         "order_sources",
-        ("platform", "order_id", "line_id", "_source"),
+        ("platform", "order_id", "line_id", "told_by"),
         _columns(
-            "order_id* platform*:enum line_id content_form:enum content_id sales_mode:enum"
+            "order_id* platform*:enum line_id told_by:text content_form:enum content_id sales_mode:enum"
             " merchant_net_fen:fen settled_at:time updated_at:time _alias_type _alias_value",
             platform=PLATFORMS,
             content_form=CONTENT_FORMS,
@@ -237,12 +238,13 @@ _ALL = (
         ),
         newest="updated_at",
     ),
-    # The same order as the ERP books it; one row for every platform order it holds.
+    # The same order as the ERP books it; one row for every platform order it holds. `erp` says
+    # which system, whatever way its rows come.
     Table(
         "erp_orders",
-        ("_source", "erp_order_id", "order_id"),
+        ("erp", "erp_order_id", "order_id"),
         _columns(
-            "erp_order_id* order_id platform:enum shop_id order_type:text status:text"
+            "erp:text erp_order_id* order_id platform:enum shop_id order_type:text status:text"
             " created_at:time paid_at:time updated_at:time paid_fen*:fen id_type id_value"
             " merged_ids:text _identifier _excluded:text",
             platform=PLATFORMS,
@@ -252,9 +254,9 @@ _ALL = (
     ),
     Table(
         "erp_lines",
-        ("_source", "erp_order_id", "line_id", "merchant_sku"),
+        ("erp", "erp_order_id", "order_id", "line_id", "merchant_sku"),
         _columns(
-            "erp_order_id* line_id order_id merchant_sku qty:int paid_fen:fen unit_cost_fen:fen"
+            "erp:text erp_order_id* line_id order_id merchant_sku qty:int paid_fen:fen unit_cost_fen:fen"
             " line_kind:enum",
             line_kind=("normal", "gift", "sample"),
         ),

@@ -10,6 +10,14 @@ PHONES, DEVICES, ADDRESSEES = {"phone"}, {"oaid", "anon_id"}, {"addressee_key"}
 CAPS = {"phone": 3, "oaid": 4, "anon_id": 4, "addressee_key": 6}
 
 
+def is_phone(name):
+    return typed(name.partition("/")[0])[0] in PHONES
+
+
+def is_device(name):
+    return typed(name.partition("/")[0])[0] in DEVICES
+
+
 def digits(name):
     return hashed(name.partition("/")[0]).rpartition(".")[2]
 
@@ -66,16 +74,27 @@ class Groups:
                     self.of[node] = both
 
 
-def resolved(links, names, splits=()):
-    """Return the persons, as sets of names; a phone's later period is `phone:x/1`."""
+def resolved(links, names, splits=(), alone=()):
+    """Return the persons, as sets of names; a phone's later period is `phone:x/1`.
+
+    `alone` are the names and days of rows without evidence of anybody else.
+    """
     splits = [set(pair) for pair in splits]
-    links = [(a, b, kind, at(day)) for a, b, kind, day in links if a != b and {a, b} not in splits]
+    days = {name: [day for row in links if name in row[:2] for day in row[3:]] for name in names}
+    for name, day in alone:
+        days[name].append(day)
+    own = {name: (at(min(days[name])), at(max(days[name]))) for name in names}
+    links = [
+        (a, b, "weak" if is_device(a) or is_device(b) else kind, at(day))
+        for a, b, kind, day in links
+        if a != b and {a, b} not in splits
+    ]
     groups = Groups(names)
     strong = paired((a, b, t) for a, b, kind, t in links if kind == "strong")
     groups.join(credible({p: v for p, v in strong.items() if all(map(is_account, p))}), splits)
 
     starts = {
-        name: changes(name, links, groups.of, splits) for name in names if typed(name)[0] in PHONES
+        name: changes(name, links, own[name], groups.of, splits) for name in names if is_phone(name)
     }
 
     def node(name, when):
@@ -126,6 +145,16 @@ def resolved(links, names, splits=()):
     twice = {pair: times for pair, times in pairs.items() if max(times) - min(times) >= DAY}
     joins = [(min(a, key=place), min(b, key=place)) for a, b in credible(twice, first)]
     groups.join(joins, splits)
+    nobodys = {each for each in shared | torn if groups.of[each] == {each}}
+    weak = [(a, b) for row in links for a, b in (row[:2], row[1::-1]) if row[2] == "weak"]
+    logins = {(a, b) for a, b in weak if is_device(a) and (is_account(b) or is_phone(b))}
+    met = {a: {groups.of[other] for each, other in logins if each == a} for a, _ in logins}
+    his = [
+        (a, b)
+        for a, b in sorted(logins, key=lambda pair: tuple(map(place, pair)))
+        if len(met[a]) == 1 and not any((a, other) in logins for other in nobodys)
+    ]
+    groups.join(his, splits)
     return set(groups.of.values())
 
 
@@ -141,14 +170,18 @@ def is_hub(each, links):
     return max(map(len, met.values()), default=0) > CAPS[typed(each.partition("/")[0])[0]]
 
 
-def changes(phone, links, group_of, splits):
+def changes(phone, links, own, group_of, splits):
     """Return when a phone passed to somebody else."""
     seen = sorted(
-        (t, b if a == phone else a, kind)
-        for a, b, kind, t in links
-        if phone in (a, b) and kind in ("strong", "medium")
+        [
+            (t, b if a == phone else a, kind)
+            for a, b, kind, t in links
+            if phone in (a, b) and kind in ("strong", "medium")
+        ]
+        + [(t, "", "weak") for a, b, kind, t in links if phone in (a, b) and kind == "weak"]
+        + [(t, "", "weak") for t in own]
     )
-    seen = [(t, group_of[other], kind) for t, other, kind in seen]
+    seen = [(t, group_of[other] if other else None, kind) for t, other, kind in seen]
     stretches = []
     for i, row in enumerate(seen):
         if i == 0 or row[0] - seen[i - 1][0] > 180 * DAY:
@@ -158,7 +191,7 @@ def changes(phone, links, group_of, splits):
     for cut in range(1, len(stretches)):
         before = [row for each in stretches[:cut] for row in each]
         after = [row for each in stretches[cut:] for row in each]
-        if {group for _, group, _ in before} & {group for _, group, _ in after}:
+        if {group for _, group, _ in before} & {group for _, group, _ in after} - {None}:
             continue
         gap = after[0][0] - before[-1][0]
         # Those next to each other in a claim: the last before and the first after.
@@ -173,7 +206,7 @@ def apart(stretches, cut, splits):
         for j in range(cut, len(stretches)):
             for _, left, kind_left in stretches[i]:
                 for _, right, kind_right in stretches[j]:
-                    if left == right:
+                    if left == right or None in (left, right):
                         continue
                     if kind_left == kind_right == "strong" or clash(left | right, splits):
                         return True

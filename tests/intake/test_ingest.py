@@ -15,7 +15,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from attribution.errors import ConfigError
+from attribution.errors import ConfigError, StoreError
 from attribution.intake.create import create_workspace
 from attribution.intake.ingest import check, ingest
 from attribution.store.forget import forget
@@ -373,6 +373,60 @@ def test_people_are_found_by_their_ids_without_a_key_too(tmp_path):
     assert orders_of(workspace)["person_id"][0] in done.stdout
 
 
+def test_a_key_that_is_missing_now_is_asked_for(tmp_path):
+    workspace = brand(tmp_path, {"orders.csv": ORDERS + order(1)})
+    ingest(workspace, environ={"ATTRIBUTION_KEY": KEY})
+    with pytest.raises(ConfigError, match="which is missing now"):
+        ingest(workspace, environ={"ATTRIBUTION_KEY": KEY[::-1]})
+    with pytest.raises(ConfigError, match="which is missing now"):
+        ingest(workspace, environ={})
+
+
+def test_a_file_named_after_a_phone_is_refused_without_repeating_it(tmp_path):
+    workspace = brand(tmp_path, {"orders_张三13912345678.csv": ORDERS + order(1)})
+    (report,) = ingest(workspace, environ={})
+    assert "Rename" in report.files[0].remedy
+    assert "13912345678" not in everything_stored(workspace)
+
+
+def test_rows_of_a_source_that_is_no_longer_named_are_not_shown(tmp_path):
+    workspace = brand(tmp_path, {"orders.csv": ORDERS + order(1)})
+    ingest(workspace, environ={})
+    renamed = small(tmp_path, {}, SOURCE.replace('name = "orders"', 'name = "shop"'))
+    assert orders_of(renamed).empty
+    ingest(renamed, environ={})
+    assert orders_of(renamed)["_source"].tolist() == ["shop"]
+
+
+def test_another_sheet_is_read_when_another_is_named(tmp_path):
+    book = openpyxl.Workbook()
+    for number, sheet in enumerate((book.active, book.create_sheet("second")), 1):
+        for row in (ORDERS + order(number)).strip().split("\n"):
+            sheet.append(row.split(","))
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    book.save(tmp_path / "data" / "raw" / "orders.xlsx")
+    brand(tmp_path, {})
+    for sheet in ("Sheet", "second"):
+        sources = source("orders", "mine", "orders.xlsx", f'sheet = "{sheet}"')
+        workspace = small(tmp_path, {}, sources)
+        ingest(workspace, environ={})
+    assert orders_of(workspace)["order_id"].tolist() == ["2"]
+
+
+def test_a_full_disk_ends_the_run_and_blames_no_file(tmp_path, monkeypatch):
+    workspace = brand(tmp_path, {"orders_1.csv": ORDERS + order(1), "orders_2.csv": ORDERS})
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_table", full)
+    with pytest.raises(StoreError, match="room"):
+        ingest(workspace, environ={})
+    monkeypatch.undo()
+    ingest(workspace, environ={})
+    assert orders_of(workspace)["order_id"].tolist() == ["1"]
+
+
 # ---------------------------------------------------------------------- check
 
 
@@ -394,5 +448,6 @@ def test_check_lists_untagged_visits(tmp_path):
     small(tmp_path, {"t.csv": rows}, source("t", "generic_touchpoints", "t.csv"))
     done = run("check", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "1 visit" in done.stdout
+    assert "1 visits of the own mall carry no utm_source" in done.stdout
+    assert "2026-11-11" in done.stdout
     assert "attribution tag" in done.stdout

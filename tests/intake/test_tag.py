@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.errors import DataError
-from attribution.intake.tag import parse_utm, tag_links, untagged, untagged_by_page, write_links
+from attribution.intake.tag import parse_utm, tag_links, untagged, write_links
 
 ROW = {"url": "https://m.mall.cn/p/1", "platform": "douyin", "content_form": "live"}
 
@@ -236,42 +236,18 @@ def test_untagged_touchpoints_of_the_own_mall_are_counted_by_where_and_when():
         return int(datetime(2026, 11, day, hour, tzinfo=shanghai).timestamp() * 1000)
 
     rows = [
-        (
-            "own_mall",
-            ms(11, 0),
-            None,
-            None,
-            "https://M.mall.cn/u/13800001111/p?x=1",
-            "https://w.cn/a",
-        ),
-        ("own_mall", ms(11, 23), None, "c1", "//m.mall.cn/u/99999/p", "http://W.CN:80/b"),
-        ("own_mall", ms(12, 0), None, None, None, None),
-        ("own_mall", ms(12, 1), "douyin", None, "https://m.mall.cn/", None),
-        ("douyin", ms(12, 1), None, None, "https://m.mall.cn/", None),
+        ("own_mall", ms(11, 0), None, None, "P1"),
+        ("own_mall", ms(11, 23), None, "c1", "P1"),
+        ("own_mall", ms(11, 23), None, None, "P1"),
+        ("own_mall", ms(12, 0), None, None, None),
+        ("own_mall", ms(12, 1), "douyin", None, "P1"),
+        ("douyin", ms(12, 1), None, None, "P1"),
     ]
-    names = ("platform", "at", "utm_source", "click_ref", "landing", "referrer")
+    names = ("platform", "at", "utm_source", "click_ref", "product_id")
     table = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
-    counted = untagged_by_page(table).to_pylist()
-    assert untagged(table) == 3
-    assert untagged(table.slice(0, 0)) == 0
-    assert counted == [
-        {
-            "day": "2026-11-11",
-            "landing": "m.mall.cn/u/*/p",
-            "referrer": "w.cn",
-            "touchpoints": 2,
-            "with_click_id": 1,
-        },
-        {
-            "day": "2026-11-12",
-            "landing": None,
-            "referrer": None,
-            "touchpoints": 1,
-            "with_click_id": 0,
-        },
-    ]
-    bare = untagged_by_page(table.select(["platform", "at", "utm_source"])).to_pylist()
-    assert {(row["day"], row["touchpoints"]) for row in bare} == {
-        ("2026-11-11", 2),
-        ("2026-11-12", 1),
+    assert untagged(table, "Asia/Shanghai") == {
+        ("2026-11-11", "P1", False): 2,
+        ("2026-11-11", "P1", True): 1,
+        ("2026-11-12", None, False): 1,
     }
+    assert not untagged(table.slice(0, 0), "Asia/Shanghai")

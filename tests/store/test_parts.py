@@ -148,7 +148,7 @@ def test_a_marker_survives_its_text(folder):
         read=5,
         excluded={"测试": 1},
         parts={"orders": ("b1-2.parquet", 4)},
-        notes=("unit assumed",),
+        key="k1",
         first_at=1,
     )
     assert Marker.read_text(marker.text()) == marker
@@ -378,12 +378,11 @@ def test_counts_add_up_over_runs(folder):
     with writing(folder) as writer:
         with writer.batch("b1", "r", source="s", file="f", digest="d", mapping="m") as batch:
             for start in (1, 4):
-                batch.count(read=3, excluded={"re-ship": 1}, notes=["unit assumed"])
+                batch.count(read=3, excluded={"re-ship": 1})
                 batch.reject(findings([finding(start), finding(start + 1)]))
-            batch.count(excluded={"test": 2}, notes=["zone assumed"])
+            batch.count(excluded={"test": 2})
             batch.reject(findings([finding(5, table=None, column=None)]))
         marker = writer.marker("b1")
     assert (marker.read, marker.accepted, marker.quarantined) == (6, 2, 4)
     assert marker.excluded == {"re-ship": 2, "test": 2}
-    assert marker.notes == ("unit assumed", "zone assumed")
     assert marker.reasons == {"orders.status: a status": 4, ": a status": 1}
