@@ -164,6 +164,11 @@ def _show(reports: Sequence[SourceReport], workspace: Workspace) -> None:
         say("\nRows a rule of the mapping makes nothing of:")
         for (source, why), rows in sorted(excluded.items()):
             say(f"  {plain(source)}: {rows:,} rows, {plain(why)}")
+    ignored = [file for report in reports for file in report.ignored]
+    if ignored:
+        say("\nNot read, for their endings (save .xls as .xlsx, and unpack archives):")
+        for name in ignored:
+            say(f"  {plain(name)}")
     broken = [file for report in reports for file in report.files if file.problem]
     if broken:
         say("\nFiles that could not be read:")

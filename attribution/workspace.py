@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote
 from zoneinfo import available_timezones
 
 from attribution.errors import ConfigError, quoted
@@ -26,7 +27,9 @@ __all__ = ["FILE", "Exclude", "Source", "Workspace", "read_workspace"]
 FILE = "attribution.toml"
 _TABLES = ("brand", "identity", "source", "exclude")
 _NAME = re.compile(r"[^\W_][\w .·-]{0,59}")
-_PASSWORD = re.compile(r"://[^/@:]*:[^/@]+@|[?&](password|passwd|pwd)=", re.IGNORECASE)
+_PASSWORD = re.compile(
+    r"://[^/@:]*:[^/@]+@|[?&;]\s*\w*(password|passwd|passphrase|pwd)\s*=", re.IGNORECASE
+)
 _ZONE = re.compile(r"(?!right/|posix/|localtime|posixrules|Factory)[A-Z]")
 _ORDER_COLUMNS = ("platform", "order_id", "shop_id", "id_value", "status")
 
@@ -294,7 +297,7 @@ def _files(page: Page, at: KeyPath, table: dict[str, Any]) -> dict[str, Any]:
 
 def _query(page: Page, at: KeyPath, table: dict[str, Any]) -> dict[str, Any]:
     url = page.text((*at, "url"), table["url"])
-    if _PASSWORD.search(url):
+    if _PASSWORD.search(unquote(url)):
         raise page.error(
             (*at, "url"),
             "a password",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,27 +15,10 @@ import pyarrow.parquet as pq
 from attribution.intake.create import create_workspace
 from attribution.intake.ingest import ingest
 from attribution.intake.shipped import shipped
-from attribution.store.store import Store, open_store
+from attribution.store.store import open_store
 from attribution.workspace import FILE, Workspace, read_workspace
 
 KEY = "a key for tests, of more than thirty-two letters"
-TABLES = (
-    "orders",
-    "order_lines",
-    "refunds",
-    "touchpoints",
-    "costs",
-    "platform_claims",
-    "sessions",
-    "session_metrics",
-    "session_products",
-    "streamers",
-    "streamer_aliases",
-    "products",
-    "identities",
-    "persons",
-    "quarantine",
-)
 
 
 def sample_brand(folder: Path) -> Workspace:
@@ -79,32 +63,39 @@ def run(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProce
     )
 
 
-def content(store: Store) -> dict[str, str]:
-    """Return every table of a store as text, to compare stores."""
-    return {name: store.table(name).to_csv(index=False) for name in TABLES}
+def text_of(file: Path) -> str:
+    """Return a file's bytes as text, and what compressed columns hold besides."""
+    raw = file.read_bytes()
+    text = raw.decode("utf-8", "replace")
+    if raw[:4] == b"PAR1":
+        text += json.dumps(pq.read_table(file).to_pydict(), ensure_ascii=False, default=str)
+    return text
 
 
 def everything_stored(workspace: Workspace) -> str:
-    """Return all that stands in a store, file by file, compressed columns opened."""
-    parts = []
-    for file in sorted(workspace.store.rglob("*")):
-        if file.is_file():
-            raw = file.read_bytes()
-            parts += [file.name, raw.decode("utf-8", "replace")]
-            if raw[:4] == b"PAR1":
-                parts.append(json.dumps(pq.read_table(file).to_pydict(), ensure_ascii=False))
-    return "\n".join(parts)
+    """Return all that stands in a store, and the names of its files."""
+    files = sorted(file for file in workspace.store.rglob("*") if file.is_file())
+    return "\n".join(part for file in files for part in (file.name, text_of(file)))
+
+
+def planted_phones() -> set[str]:
+    """Return every phone of the sample's raw files, and those that tests plant."""
+    found = {"13812345678", "13912345678", "13800138000", "13800138001", "13800138002"}
+    for name in ("members.csv", "orders.csv"):
+        text = shipped("data", "sample", "raw", "mall", name).read_text(encoding="utf-8-sig")
+        found |= set(re.findall(r"(?<!\d)1[3-9]\d{9}(?!\d)", text))
+    return found
 
 
 __all__ = [
     "KEY",
-    "TABLES",
-    "content",
     "everything_stored",
     "open_store",
+    "planted_phones",
     "run",
     "sample_brand",
     "small",
     "source",
+    "text_of",
     "truth",
 ]

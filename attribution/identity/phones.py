@@ -157,23 +157,29 @@ def _led_by(
     rows = np.flatnonzero(among) if rows is None else rows
     for place, (low, high) in enumerate([*((c, c) for c in before), (49, 49), (51, 57)]):
         kept &= (heads[:, place] >= low) & (heads[:, place] <= high)
-    return rows[kept]
+    return np.asarray(rows[kept])
 
 
 def _among_signs(plain: pa.StringArray) -> NDArray[np.bool_]:
     """Return which NFKC texts hold a mobile, (n,)."""
     if not len(plain):
         return np.zeros(0, bool)
-    found = np.zeros(len(plain), bool)
-    for seen in (plain, pc.replace_substring_regex(plain, _UNSEEN, "")):
-        bare = seen
-        for pattern in _HEX_IDS:
-            bare = pc.replace_substring_regex(bare, pattern, r"\1x\2")
+    bare = _without_hex_ids(plain)
+    found = _flags(pc.match_substring_regex(bare, _ALONE))
+    if pc.any(pc.match_substring_regex(plain, _UNSEEN)).as_py():
+        bare = _without_hex_ids(pc.replace_substring_regex(plain, _UNSEEN, ""))
         found |= _flags(pc.match_substring_regex(bare, _ALONE))
     bare = pc.replace_substring_regex(bare, _SUFFIX, r"\1x\2\3")
     bare = pc.replace_substring_regex(bare, _PREFIX, r"\1\2x\3")
     bare = pc.replace_substring_regex(bare, _SEPARATORS, "")
     return found | _flags(pc.match_substring_regex(bare, _ALONE))
+
+
+def _without_hex_ids(texts: pa.StringArray) -> pa.StringArray:
+    if pc.any(pc.match_substring_regex(texts, "[A-Fa-f]")).as_py():
+        for pattern in _HEX_IDS:
+            texts = pc.replace_substring_regex(texts, pattern, r"\1x\2")
+    return texts
 
 
 def _flags(array: pa.Array) -> NDArray[np.bool_]:

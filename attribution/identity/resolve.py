@@ -272,16 +272,16 @@ def _in_periods(
     recycled, expiry, _ = rules.milliseconds
     merging = np.flatnonzero(seen.kind <= MEDIUM)
     a, b, at = seen.a[merging], seen.b[merging], seen.at[merging]
-    first, last = _range(nodes.size, ((a, at), (b, at)))
     low, high = _range(nodes.size, ((a, labels[b]), (b, labels[a])))
-    begun, ended = first.copy(), last.copy()
-    np.minimum.at(begun, thing, found.first)
-    np.maximum.at(ended, thing, found.last)
     # Seen beside one group only, and never alone before or after, it is his.
-    doubtful = (low < high) | (begun < first) | (ended > last)
-    doubtful &= (nodes.role == PHONE) & (begun < ended)
-    doubtful[doubtful] = (ended - begun)[doubtful] > min(recycled, expiry)
-    del merging, a, b, at, first, last, low, high, begun, ended
+    doubtful = low < high
+    low, high = _range(nodes.size, ((a, at), (b, at)))
+    doubtful[thing[(found.first < low[thing]) | (found.last > high[thing])]] = True
+    np.minimum.at(low, thing, found.first)
+    np.maximum.at(high, thing, found.last)
+    doubtful &= (nodes.role == PHONE) & (low < high)
+    doubtful[doubtful] = high[doubtful] - low[doubtful] > min(recycled, expiry)
+    del merging, a, b, at, low, high
     later = periods(
         _sightings(found, thing, seen, labels, doubtful),
         nodes.claims.of(labels),
@@ -314,8 +314,8 @@ def _sightings(
         (thing[found.again], found.again_at),
     ):
         timed = chosen[node] & (at != LATE) & (at != EARLY)
-        count_ = int(timed.sum())
-        parts.append((node[timed], np.full(count_, -1), at[timed], np.zeros(count_, bool)))
+        node, at = node[timed], at[timed]
+        parts.append((node, np.full(len(at), -1), at, np.zeros(len(at), bool)))
     return Sightings(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

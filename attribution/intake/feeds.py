@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from attribution.errors import DataError
 from attribution.sources.database import read_query
-from attribution.sources.files import digest_of, files_of, open_source
-from attribution.sources.raw import RawBatch
+from attribution.sources.files import digest_of, files_of, open_source, stamp_of
+from attribution.sources.raw import Broken, RawBatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from attribution.mapping.mapping_file import Mapping
     from attribution.workspace import Source, Workspace
@@ -73,29 +77,39 @@ def offers(workspace: Workspace, source: Source, mapping: Mapping) -> list[Offer
 
 
 def _file(path: Path, name: str, records: Sequence[str], sheet: str | None) -> Feed:
-    return Feed(name, digest_of(path), partial(open_source, path, records, sheet))
+    before = stamp_of(path)
+    digest = digest_of(path)
+
+    def batches() -> Iterator[RawBatch]:
+        yield from open_source(path, records, sheet)
+        if stamp_of(path) != before:
+            raise DataError(
+                "a file that changed while it was read",
+                "a file nobody is writing",
+                "Run again when the export is complete.",
+            )
+
+    return Feed(name, digest, batches)
 
 
 def _query(url: str, sql: str) -> Feed:
     """Read a query into a nameless temporary file, as only its whole content says if it is new."""
     spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the feed
     digest = hashlib.sha256()
-    schemas: list[pa.Schema] = []
+    found: list[tuple[NDArray[np.int64], tuple[Broken, ...]]] = []
     for batch in read_query(url, sql):
         start = spool.tell()
         with pa.ipc.new_stream(spool, batch.table.schema) as writer:
             writer.write_table(batch.table)
-        schemas.append(batch.table.schema)
+        found.append((batch.rows, batch.broken))
         spool.seek(start)
-        for block in iter(lambda: spool.read(1 << 20), b""):
+        for block in iter(partial(spool.read, 1 << 20), b""):
             digest.update(block)
+        digest.update(repr(batch.broken).encode())
 
     def batches() -> Iterator[RawBatch]:
         spool.seek(0)
-        first = 1
-        for _ in schemas:
-            table = pa.ipc.open_stream(spool).read_all()
-            yield RawBatch(table, np.arange(first, first + table.num_rows, dtype=np.int64))
-            first += table.num_rows
+        for rows, broken in found:
+            yield RawBatch(pa.ipc.open_stream(spool).read_all(), rows, broken)
 
     return Feed(_QUERY, digest.hexdigest(), batches)

@@ -27,7 +27,7 @@ from attribution.intake.shipped import shipped
 from attribution.intake.tag import untagged
 from attribution.mapping.apply import Context, Emission, apply, check_columns
 from attribution.mapping.mapping_file import Mapping, read_mapping
-from attribution.sources.files import digest_of
+from attribution.sources.files import digest_of, ignored_files
 from attribution.store.forget import finish_forgetting
 from attribution.store.parts import Marker, layout, writing
 from attribution.store.store import open_store
@@ -98,6 +98,8 @@ class SourceReport:
     ----------
     assumed
         (field, why) of facts the mapping has from general knowledge.
+    ignored
+        Files of its folders that nothing here reads, by their endings.
     problem, remedy
         Why the source as a whole could not be read, or None.
     """
@@ -106,6 +108,7 @@ class SourceReport:
     mapping: str
     files: tuple[FileReport, ...] = ()
     assumed: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[str, ...] = ()
     problem: str | None = None
     remedy: str | None = None
 
@@ -295,6 +298,10 @@ def _each_file(reader: _Reader, read: Callable[[Feed], FileReport]) -> SourceRep
         reader.source.name,
         reader.source.mapping,
         assumed=tuple((f"{table}.{column}", why) for table, column, why in reader.mapping.assumed),
+        ignored=tuple(
+            file.relative_to(reader.workspace.folder).as_posix()
+            for file in ignored_files(reader.source.files, reader.workspace.folder)
+        ),
     )
     files: list[FileReport] = []
     for offer in offers(reader.workspace, reader.source, reader.mapping):

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from attribution.errors import DataError
 from attribution.mapping.blocks import DERIVED_IDS, IDENTITIES
+from attribution.mapping.source_path import path_problem
 from attribution.mapping.vocabulary import alike, folded, known_value, words
 from attribution.proposal.fields import Fields
 from attribution.proposal.forms import (
@@ -100,8 +101,10 @@ def propose_rows(table: pa.Table, name: str, records: str = "") -> Proposal:
         If the names of its columns are no names but values.
     """
     sample = table.slice(0, _SAMPLE)
-    found = tuple(leaves(sample))
-    _refuse_values_as_names([leaf.path for leaf in found], name)
+    everything = tuple(leaves(sample))
+    _refuse_values_as_names([leaf.path for leaf in everything], name)
+    found = tuple(leaf for leaf in everything if path_problem(leaf.path) is None)
+    nameless = [leaf.path for leaf in everything if path_problem(leaf.path) is not None]
     fields = Fields(found)
     known = _known(found)
     platform, said = _platform([leaf for leaf in found if leaf.look.filled], name)
@@ -131,7 +134,10 @@ def propose_rows(table: pa.Table, name: str, records: str = "") -> Proposal:
         records=records,
         blocks=tuple(blocks),
         personal=tuple(Aside(path, why, "") for path, why in fields.personal.items()),
-        unmapped=tuple(Aside(leaf.path, "", seen(leaf.look)) for leaf in aside),
+        unmapped=(
+            *(Aside(leaf.path, "", seen(leaf.look)) for leaf in aside),
+            *(Aside(path, "", "a mapping cannot write this name: rename it") for path in nameless),
+        ),
         known=known,
         notes=tuple(notes),
     )

@@ -25,10 +25,13 @@ from string import Template
 
 from attribution.store.steps import DAY_MS, Step
 
-__all__ = ["HORIZON_DAYS", "LEAN_ORDERS", "maturity_steps"]
+__all__ = ["FEW_ROWS", "GAP_DAYS", "HORIZON_DAYS", "LEAN_ORDERS", "RARE", "maturity_steps"]
 
 HORIZON_DAYS = 180
 LEAN_ORDERS = 50
+GAP_DAYS = 30
+FEW_ROWS = 10
+RARE = 1000
 
 _LIVES = Template("""
 SELECT
@@ -157,15 +160,50 @@ JOIN refund_curve AS c
     ON c.platform = l.platform AND c.category = l.category AND c.age = l.lived
 """
 
+# One absurd date must not make every order old: days that stand apart need some weight.
 _AS_OF = Template("""
-SELECT greatest(
-    (SELECT greatest(max(created_at), max(paid_at), max(deposit_paid_at), max(completed_at),
-        max(updated_at)) FROM latest_orders),
-    (SELECT greatest(max(created_at), max(paid_at), max(updated_at)) FROM latest_erp_orders),
-    (SELECT greatest(max(applied_at), max(final_at), max(updated_at)) FROM latest_refunds),
-    (SELECT max("at") FROM latest_touchpoints)
-) AS "at"
+WITH instants AS (
+    $instants
+),
+days AS (
+    SELECT day, sum(rows) AS rows, max(latest) AS latest FROM instants GROUP BY day
+),
+parted AS (
+    SELECT *, coalesce(CAST(day - lag(day) OVER (ORDER BY day) > $gap AS INTEGER), 0) AS is_new
+    FROM days
+),
+numbered AS (
+    SELECT *, sum(is_new) OVER (ORDER BY day) AS stretch FROM parted
+),
+stretches AS (
+    SELECT max(latest) AS latest, sum(rows) AS rows, sum(sum(rows)) OVER () AS all_rows
+    FROM numbered
+    GROUP BY stretch
+)
+SELECT CAST(coalesce(
+    max(latest) FILTER (WHERE rows >= $few AND rows * $rare >= all_rows),
+    first(latest ORDER BY rows DESC, latest)
+) AS BIGINT) AS "at"
+FROM stretches
 """)
+
+_INSTANTS_OF = Template("""
+    SELECT "$name" // $day AS day, count(*) AS rows, max("$name") AS latest
+    FROM latest_$table WHERE "$name" IS NOT NULL GROUP BY 1
+""")
+
+# What has happened; a session or a cost may be planned, but its row was written by then.
+_INSTANTS = {
+    "orders": ("created_at", "paid_at", "deposit_paid_at", "completed_at", "updated_at"),
+    "order_sources": ("settled_at", "updated_at"),
+    "erp_orders": ("created_at", "paid_at", "updated_at"),
+    "refunds": ("applied_at", "final_at", "updated_at"),
+    "touchpoints": ("at", "received_at"),
+    "costs": ("updated_at",),
+    "platform_claims": ("touch_at", "updated_at"),
+    "sessions": ("updated_at",),
+    "session_metrics": ("updated_at",),
+}
 
 
 def maturity_steps(as_of: int | None) -> list[Step]:
@@ -177,14 +215,26 @@ def maturity_steps(as_of: int | None) -> list[Step]:
     Parameters
     ----------
     as_of
-        UTC milliseconds; None for the latest instant in the data.
+        UTC milliseconds; None for the latest instant in the data, of what has happened. Days
+        that more than `GAP_DAYS` part from the ones before count only if they hold at least
+        `FEW_ROWS` instants and one in `RARE` of all; where none do, those with the most, then the
+        earliest.
     """
     day, horizon, lean = str(DAY_MS), str(HORIZON_DAYS), str(LEAN_ORDERS)
     return [
         Step(
             "as_of",
             "the instant up to which the data are taken",
-            _AS_OF.substitute()
+            _AS_OF.substitute(
+                instants="\n    UNION ALL ".join(
+                    _INSTANTS_OF.substitute(table=table, name=name, day=day)
+                    for table, names in _INSTANTS.items()
+                    for name in names
+                ),
+                gap=str(GAP_DAYS),
+                few=str(FEW_ROWS),
+                rare=str(RARE),
+            )
             if as_of is None
             else Template('SELECT CAST($at AS BIGINT) AS "at"').substitute(at=as_of),
         ),

@@ -66,8 +66,8 @@ class ViewOptions:
     Attributes
     ----------
     as_of
-        UTC milliseconds: what is later is left out. None takes everything, up to the latest
-        instant in the data.
+        UTC milliseconds: what is later is left out. None takes everything, and as now the latest
+        instant the data support.
     timezone
         Of days and of the hours in names.
     excludes

@@ -230,8 +230,9 @@ _ALL = (
         "order_sources",
         ("platform", "order_id", "line_id", "told_by"),
         _columns(
-            "order_id* platform*:enum line_id told_by:text content_form:enum content_id sales_mode:enum"
-            " merchant_net_fen:fen settled_at:time updated_at:time _alias_type _alias_value",
+            "order_id* platform*:enum line_id told_by:text content_form:enum content_id"
+            " sales_mode:enum merchant_net_fen:fen settled_at:time updated_at:time _alias_type"
+            " _alias_value",
             platform=PLATFORMS,
             content_form=CONTENT_FORMS,
             sales_mode=("self", "alliance", "cooperative", "unknown"),
@@ -256,8 +257,8 @@ _ALL = (
         "erp_lines",
         ("erp", "erp_order_id", "order_id", "line_id", "merchant_sku"),
         _columns(
-            "erp:text erp_order_id* line_id order_id merchant_sku qty:int paid_fen:fen unit_cost_fen:fen"
-            " line_kind:enum",
+            "erp:text erp_order_id* line_id order_id merchant_sku qty:int paid_fen:fen"
+            " unit_cost_fen:fen line_kind:enum",
             line_kind=("normal", "gift", "sample"),
         ),
     ),

@@ -124,13 +124,13 @@ def plant(
             links.append((account[known], union, "strong", since[owner[known]]))
         if place == MEMBER:
             browser = add(BROWSER, "mall", owner)
-            links.append((account, browser, "strong", since[owner] + DAY))
+            links.append((account, browser, "weak", since[owner] + DAY))
             visit = rng.random(len(owner)) < 0.01  # somebody else logs in on it
             links.append(
                 (
                     account[visit],
                     rng.permutation(browser)[: visit.sum()],
-                    "strong",
+                    "weak",
                     since[owner[visit]] + 2 * DAY,
                 )
             )
@@ -200,7 +200,7 @@ def quality(planted: Planted, labels: np.ndarray) -> Quality:
     """Judge labels, one per row of the truth, by pairs of those that left evidence.
 
     Recall is of the pairs the evidence allows: both of one person, and connected by true evidence
-    of merging strength: strong, or medium seen twice a day or more apart.
+    of merging strength: strong, medium seen twice a day or more apart, or a device with one user.
     """
     seen = _seen(planted)
     owner, labels, allowed = planted.truth.owner[seen], labels[seen], _allowed(planted)[seen]
@@ -242,7 +242,12 @@ def _allowed(planted: Planted) -> np.ndarray:
     np.minimum.at(low, place, planted.at[medium])
     np.maximum.at(high, place, planted.at[medium])
     twice = key[high - low >= DAY]
-    return components(size, np.append(a[strong], twice // size), np.append(b[strong], twice % size))
+    # Weak evidence is of devices here, which stand second; those seen with one account are his.
+    weak = planted.kind == "weak"
+    logins = np.unique(a[weak] * size + b[weak])
+    own = logins[np.bincount(logins % size, minlength=size)[logins % size] == 1]
+    pairs = np.concatenate([twice, own])
+    return components(size, np.append(a[strong], pairs // size), np.append(b[strong], pairs % size))
 
 
 def judged(planted: Planted, identities: pa.Table) -> np.ndarray:

@@ -11,7 +11,7 @@ LINKS = [
     ("ks:k", "phone:x", "medium", 1),
     ("ks:k", "phone:x", "medium", 5),
     ("ks:k", "douyin:a", "medium", 3),
-    ("ks:k", "device:d", "weak", 3),
+    ("ks:k", "addressee:r", "weak", 3),
     ("tb:t", "phone:x", "medium", 3),
     ("douyin:n", "phone:x", "strong", 400),
 ]
@@ -61,11 +61,25 @@ def test_it_tells_what_joins_nobody_and_who_may_be_the_same():
         (each.evidence.a, each.evidence.b, each.person_id, each.reason) for each in told.refused
     } == {
         (*pair("tb:t", "phone:x"), person(people, "tb:t"), "single"),
-        (*pair("ks:k", "device:d"), person(people, "device:d"), "weak"),
+        (*pair("ks:k", "addressee:r"), person(people, "addressee:r"), "weak"),
     }
     assert told.candidates == (Candidate(person(people, "tb:t"), "single"),)
     _, other = asked(LINKS, hashed("tb:t"))
     assert other.candidates == (Candidate(told.person_id, "single"),)
+
+
+def test_a_device_is_told_with_the_login_that_made_it_his():
+    links = [*LINKS[:4], ("ks:k", "device:d", "strong", 4), ("phone:x", "device:d", "weak", 9)]
+    _, told = asked(links, hashed("device:d"))
+    chain = next(each.chain for each in told.members if each.id_hash == hashed("device:d"))
+    assert chain[-1].kind == "weak"
+    assert all(each.kind != "weak" for each in chain[:-1])
+    assert all(
+        step.kind != "weak"
+        for each in told.members
+        for step in each.chain
+        if each.id_hash != hashed("device:d")
+    )
 
 
 def test_a_recycled_phone_is_looked_up_by_time():

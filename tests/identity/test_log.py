@@ -21,6 +21,25 @@ def test_it_lists_what_holds_persons_together():
     assert len(rows) == 4
 
 
+def test_it_lists_the_logins_that_make_a_device_his():
+    identifiers, links = evidence(
+        [
+            ("mall:m", "phone:x", "strong", 0),
+            ("mall:m", "browser:c", "strong", 1),
+            ("mall:m", "addressee:r", "weak", 1),
+            ("browser:c", "device:d", "weak", 2),
+            ("mall:m", "device:d", "weak", 2),
+        ]
+    )
+    people = resolve(identifiers, links)
+    found = merge_log(people.identities, links).select(["a", "b", "kind"]).to_pylist()
+    assert {tuple(row.values()) for row in found} == {
+        (*pair("mall:m", "phone:x"), "strong"),
+        (*pair("mall:m", "browser:c"), "weak"),
+        (*pair("mall:m", "device:d"), "weak"),
+    }
+
+
 @given(with_phones)
 def test_what_it_lists_connects_every_person(links):
     identifiers, table = evidence(links, SEEN)

@@ -1,7 +1,17 @@
 import pyarrow as pa
 
 from attribution.identity.resolve import resolve
-from tests.identity.people import at, evidence, groups, in_time, names, people, seen, together
+from tests.identity.people import (
+    at,
+    evidence,
+    groups,
+    hashed,
+    in_time,
+    names,
+    people,
+    seen,
+    together,
+)
 
 
 def test_a_recycled_number_is_two_identifiers():
@@ -66,6 +76,62 @@ def test_a_number_of_three_owners():
     assert people(links) == together(
         "wx_unionid:u phone:x", "wx_unionid:v phone:x/1", "wx_unionid:w phone:x/2"
     )
+
+
+def test_a_number_alone_after_a_year_unseen_is_its_old_owners_no_more():
+    links = [("mall:m", "phone:x", "strong", 0)]
+    assert people(links, [("phone:x", 365)]) == together("mall:m phone:x")
+    found = resolve(*evidence(links, [("phone:x", 366)]))
+    assert groups(found, names(links)) == together("mall:m phone:x", "phone:x/1")
+    rows = [row for row in in_time(found) if row["id_type"] == "phone"]
+    assert [(row["first_seen"], row["last_seen"], row["valid_to"]) for row in rows] == [
+        (at(0), at(0), at(366)),
+        (at(366), at(366), None),
+    ]
+    assert rows[1]["person_id"] == f"p{hashed('phone:x').partition('.')[2]}.{at(366)}"
+
+
+def test_a_number_alone_a_year_before_its_owner_was_somebody_elses():
+    links = [("mall:m", "phone:x", "strong", 366)]
+    assert people(links, [("phone:x", 0)]) == together("phone:x", "mall:m phone:x/1")
+
+
+def test_a_number_nobody_is_known_by_expires_too():
+    assert people([], [("phone:x", 0), ("phone:x", 366)]) == together("phone:x", "phone:x/1")
+    assert people([], [("mall:m", 0), ("mall:m", 366)]) == together("mall:m")
+
+
+def test_an_owner_who_comes_back_had_the_number_all_the_time():
+    links = seen("mall:m", "phone:x", "strong", (0, 800))
+    assert people(links, [("phone:x", 1100)]) == together("mall:m phone:x")
+    assert people(links, [("phone:x", 1300)]) == together("mall:m phone:x", "phone:x/1")
+
+
+def test_a_number_seen_alone_meanwhile_is_not_unseen():
+    links = [("mall:m", "phone:x", "strong", 0), ("phone:x", "addressee:r", "weak", 300)]
+    late = [("phone:x", 600)]
+    assert people(links, late) == together("mall:m phone:x", "addressee:r")
+    assert people(links[:1], late) == together("mall:m phone:x", "phone:x/1")
+    # It cannot have been sold again without lying idle: it is shared.
+    union = [("wx_unionid:u", "phone:x", "strong", 0), ("wx_unionid:v", "phone:x", "strong", 200)]
+    meanwhile = [*union, ("phone:x", "addressee:r", "weak", 100)]
+    assert people(meanwhile) == together("wx_unionid:u", "wx_unionid:v", "phone:x", "addressee:r")
+    assert people(union) == together("wx_unionid:u phone:x", "wx_unionid:v phone:x/1")
+
+
+def test_several_rows_of_an_identifier_tell_when_it_was_seen():
+    identifiers, links = evidence([("mall:m", "phone:x", "strong", 0)])
+    place = identifiers["id_hash"].to_pylist().index(hashed("phone:x"))
+
+    def again(*spans):
+        rows = identifiers.slice(place, 1).to_pylist()[0]
+        more = [rows | {"first_seen": at(a), "last_seen": at(b)} for a, b in spans]
+        table = pa.concat_tables([identifiers, pa.Table.from_pylist(more, identifiers.schema)])
+        return groups(resolve(table, links), ["mall:m", "phone:x"])
+
+    assert again((0, 10), (600, 600)) == together("mall:m phone:x", "phone:x/1")
+    assert again((0, 300), (600, 600)) == together("mall:m phone:x")
+    assert again((600, 600), (350, 350)) == together("mall:m phone:x")
 
 
 def test_links_without_time_are_dated_by_what_they_join():

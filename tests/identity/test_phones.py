@@ -1,9 +1,11 @@
+import re
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.identity.phones import REASONS, normalise
+from attribution.identity.phones import REASONS, holds_mobile, normalise
 
 WIDE = str.maketrans("0123456789+-() ", "０１２３４５６７８９＋－（）　")
 
@@ -130,3 +132,98 @@ def test_columns_of_other_kinds_of_text():
         assert normalise(other).number.to_pylist() == plain
     assert len(normalise(pa.nulls(2, pa.string())).number) == 2
     assert len(normalise(pa.array([], pa.string())).number) == 0
+
+
+# ---------------------------------------------------------------------- a phone in a text
+
+
+P = "13912345678"
+HIDDEN = [
+    P,
+    "１３９１２３４５６７８",
+    "139.1234.5678",
+    "139/1234/5678",
+    "139_1234_5678",
+    "139\u200b1234\u200c5678",
+    "(139)12345678",
+    "【139】1234-5678",
+    "+86" + P,
+    "86" + P,
+    "0086" + P,
+    "+86 139-1234-5678",
+    "手机" + P,
+    "tel:" + P,
+    "M" + P,
+    "张三" + P,
+    "a" + P,
+    P + "f",
+    "x" + P + "y",
+    "张三１３９ １２３４ ５６７８",
+    "\u200b".join(P),
+    "1\ufe0f3\ufe0f9\ufe0f12345678",
+    "5\u200b" + P,
+    "20261111-" + P,
+    P + "-1",
+    "139-12345678-1",
+    "https://a.cn/b?t=" + P,
+    P + ".0",
+    "wx_" + P,
+]
+IDS = [
+    "6917" + P,
+    P + "9",
+    "69" + P + "1234",
+    "a" + P + "f",
+    "AB12A" + P + "F9",
+    "550e8400-e29b-41d4-a716-" + P + "f",
+    P + "abcde",
+    "evt_" + P + "abcdefabcdefaabcdefab",
+    "1794398400-1",
+    "1794398400_12",
+    "1-6917000001",
+    "o6_bmjrPTlm6_2sgVt7hMZOPfL2M",
+    "12345678901",
+    "2026-11-11 20:00:00",
+    "139****5678",
+    "SL-00001",
+    "直播 15:00-17:00 20261111",
+    "",
+    None,
+]
+
+
+@pytest.mark.parametrize("text", HIDDEN)
+def test_a_mobile_is_found_however_it_is_written(text):
+    assert holds_mobile(pa.array([text])).tolist() == [True]
+
+
+@pytest.mark.parametrize("text", IDS)
+def test_an_id_that_happens_to_hold_such_digits_is_an_id(text):
+    assert holds_mobile(pa.array([text], pa.string())).tolist() == [False]
+
+
+def test_what_a_text_holds_does_not_depend_on_its_neighbours():
+    mixed = pa.array(["x", *HIDDEN, None, *IDS, *HIDDEN]).slice(1)
+    expected = [True] * len(HIDDEN) + [False] * (1 + len(IDS)) + [True] * len(HIDDEN)
+    assert holds_mobile(mixed).tolist() == expected
+    assert holds_mobile(mixed.slice(0, 0)).tolist() == []
+    assert holds_mobile(pa.nulls(3, pa.string())).tolist() == [False] * 3
+
+
+@given(st.lists(st.one_of(st.none(), st.from_regex(r"(00)?(8[56])?1[0-9]{9,12}", fullmatch=True))))
+def test_a_number_is_a_mobile_only_as_a_whole(texts):
+    expected = [bool(t and re.fullmatch(r"((00)?86)?1[3-9]\d{9}", t)) for t in texts]
+    assert holds_mobile(pa.array(texts, pa.string())).tolist() == expected
+    other = pa.array([*texts, "some-thing-else"], pa.string())
+    assert holds_mobile(other).tolist() == [*expected, False]
+
+
+@given(st.lists(st.text(alphabet="0123456789abcdefxM-_ 张", max_size=30), max_size=5))
+def test_a_run_of_eleven_digits_alone_is_found_in_any_text(texts):
+    found = holds_mobile(pa.array(texts, pa.string())).tolist()
+    for text, one in zip(texts, found, strict=True):
+        if re.search(r"(?<![0-9a-f])1[3-9]\d{9}(?![0-9a-f])", text):
+            assert one
+        digits = re.sub(r"[\s_-]", "", text)
+        if not re.search(r"1[3-9]\d{9}", digits):
+            assert not one

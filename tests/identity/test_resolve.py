@@ -55,8 +55,88 @@ def test_two_medium_evidences_by_different_phones_of_one_person_merge():
 
 
 def test_weak_evidence_never_merges():
-    links = [("mall:m", "device:d", "weak", day) for day in range(50)]
-    assert people(links) == together("mall:m", "device:d")
+    links = [("mall:m", "addressee:r", "weak", day) for day in range(50)]
+    links += [("tb:t", "mall:m", "weak", day) for day in range(50)]
+    assert people(links) == together("mall:m", "addressee:r", "tb:t")
+
+
+# ---------------------------------------------------------------------- devices
+
+
+def test_a_browser_only_one_member_logged_in_on_is_his():
+    links = [
+        ("mall:m", "phone:x", "strong", 0),
+        ("mall:m", "browser:c", "weak", 0),
+        ("phone:x", "browser:c", "weak", 5),
+    ]
+    assert people(links) == together("mall:m phone:x browser:c")
+
+
+@pytest.mark.parametrize("kind", ["strong", "medium", "weak"])
+@pytest.mark.parametrize("other", ["phone:y", "mall:n", "wx:o"])
+def test_a_browser_of_several_joins_nobody_whatever_its_links_say(kind, other):
+    links = [
+        ("mall:m", "phone:x", "strong", 0),
+        *seen("mall:m", "browser:c", kind),
+        *seen(other, "browser:c", kind),
+    ]
+    found = resolve(*evidence(links))
+    assert groups(found, names(links)) == together("mall:m phone:x", "browser:c", other)
+    # Two accounts of one kind cannot be one person; the others may be.
+    clash = other == "mall:n"
+    assert by_name(found, names(links))["browser:c"] == ("shared" if clash else "ok")
+    # Two with accounts may be one; a phone alone is nobody to look at.
+    assert found.review.column("reason").to_pylist() == ["weak"] * (other != "phone:y")
+
+
+def test_a_browser_shared_is_nobodys_even_if_one_logged_in_far_more_often():
+    links = [*seen("mall:m", "browser:c", "weak", range(40)), ("mall:n", "browser:c", "weak", 3)]
+    assert people(links) == together("mall:m", "mall:n", "browser:c")
+
+
+def test_a_device_is_nobodys_by_another_device_or_by_a_phone_that_is_nobodys():
+    apart = [("browser:c", "device:d", "weak", 0), ("mall:m", "browser:c", "weak", 0)]
+    assert people(apart) == together("mall:m browser:c", "device:d")
+    links = [
+        ("mall:m", "phone:x", "strong", 0),
+        ("mall:n", "phone:x", "strong", 0),
+        ("phone:x", "browser:c", "weak", 0),
+    ]
+    assert people(links) == together("mall:m", "mall:n", "phone:x", "browser:c")
+
+
+def test_a_device_seen_with_both_accounts_of_one_person_joins_nothing_more():
+    links = [
+        *seen("douyin:a", "phone:x"),
+        *seen("ks:k", "phone:x"),
+        ("douyin:a", "device:d", "weak", 1),
+        ("ks:k", "device:d", "weak", 1),
+    ]
+    assert people(links) == together("douyin:a ks:k phone:x device:d")
+    # Without the phone there is no reason to think them one.
+    assert people(links[4:]) == together("douyin:a", "ks:k", "device:d")
+
+
+def test_a_device_is_of_who_had_the_phone_then():
+    links = [
+        ("wx_unionid:u", "phone:x", "strong", 0),
+        ("phone:x", "browser:c", "weak", 1),
+        ("wx_unionid:v", "phone:x", "strong", 400),
+        ("phone:x", "device:d", "weak", 401),
+    ]
+    assert people(links) == together(
+        "wx_unionid:u phone:x browser:c", "wx_unionid:v phone:x/1 device:d"
+    )
+
+
+def test_a_split_takes_a_device_from_who_it_would_be_given_to():
+    links = [
+        ("mall:m", "phone:x", "strong", 0),
+        ("mall:m", "browser:c", "weak", 0),
+        ("phone:x", "browser:c", "weak", 0),
+    ]
+    rules = Rules(split=((hashed("mall:m"), hashed("browser:c")),))
+    assert people(links, rules=rules) == together("mall:m phone:x", "browser:c")
 
 
 def test_people_meet_over_a_phone_across_platforms():
@@ -289,12 +369,15 @@ with_phones = st.lists(
     max_size=20,
 )
 SEEN = [(name, 0) for name in NAMES]
+DEVICES = {"device:", "browser"}
+seen_alone = st.lists(st.tuples(st.sampled_from(NAMES[7:]), st.sampled_from(DAYS)), max_size=6)
 
 
 @examples(200)
-@given(st.one_of(some_links, with_phones))
-def test_it_is_what_the_naive_twin_finds(links):
-    assert people(links, SEEN) == naive.resolved(links, names(links, SEEN), (), SEEN)
+@given(st.one_of(some_links, with_phones), seen_alone)
+def test_it_is_what_the_naive_twin_finds(links, alone):
+    known = names(links, alone)
+    assert people(links, alone) == naive.resolved(links, known, (), alone)
 
 
 @given(with_phones, st.sampled_from(NAMES), st.sampled_from(NAMES))
@@ -302,6 +385,29 @@ def test_a_split_is_what_the_naive_twin_finds(links, a, b):
     split = [(a, b)] if a != b else []
     rules = Rules(split=tuple((hashed(x), hashed(y)) for x, y in split))
     assert people(links, SEEN, rules) == naive.resolved(links, names(links, SEEN), split, SEEN)
+
+
+@given(
+    with_phones,
+    st.lists(
+        st.tuples(
+            st.sampled_from(NAMES[:7]),
+            st.sampled_from(["device:d", "device:e", "browser:c"]),
+            st.sampled_from(["strong", "medium", "weak"]),
+            st.sampled_from(DAYS),
+        ),
+        max_size=8,
+    ),
+)
+def test_devices_bring_no_two_together(links, logins):
+    links = [row for row in links if row[1] != "device:d"]
+
+    def without_devices(links):
+        persons = people(links, SEEN)
+        bare = {frozenset(x for x in each if x[:7] not in DEVICES) for each in persons}
+        return bare - {frozenset()}
+
+    assert without_devices(links + logins) == without_devices(links)
 
 
 def same(one, other):

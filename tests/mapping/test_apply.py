@@ -472,7 +472,17 @@ def test_a_rule_on_a_field_that_is_not_there_takes_it_for_empty(tmp_path):
     assert (made.tables, made.excluded) == ({}, {"no fee": 1})
 
 
-@pytest.mark.parametrize("code", ["CNY", "RMB", "人民币", "¥", "", None])
+def test_rows_left_to_another_block_are_not_counted(tmp_path):
+    other = ORDERS.replace('platform = "douyin"', "")
+    text = orders(head='skip = [{ from = "kind", not_in = ["a"] }]')
+    text += other.replace("[[orders]]", '[[orders]]\nskip = [{ from = "kind", in = ["a"] }]')
+    rows = [{**ORDER, "kind": "a"}, {**ORDER, "id": "2", "kind": "b"}]
+    made = run(tmp_path, text, rows)
+    assert rows_of(made, "orders", "order_id") == [("1",), ("2",)]
+    assert (made.excluded, made.rejected.num_rows) == ({}, 0)
+
+
+@pytest.mark.parametrize("code", ["CNY", "RMB", "Cny", "rmb", "人民币", "¥", "", None])
 def test_amounts_in_yuan(tmp_path, code):
     made = run(tmp_path, orders(head='currency = "cur"'), [{**ORDER, "cur": code}])
     assert rows_of(made, "orders", "order_id") == [("1",)]
@@ -661,6 +671,84 @@ def test_a_phone_that_is_called_something_else_is_never_kept(tmp_path):
         assert all(PHONE not in str(table.to_pylist()) for table in told)
 
 
+@pytest.mark.parametrize(
+    "cell",
+    ["１３９１２３４０００１", "139.1234.0001", "手机139 1234 0001", f"张三{PHONE}", f"+86{PHONE}"],
+)
+def test_a_phone_within_an_id_of_a_person_is_never_kept(tmp_path, cell):
+    member = 'from = "m"\ntype = "member_id"'
+    row = {**NOBODY, "m": cell}
+    hidden = hashed("member_id", cell)
+    made = run(tmp_path, people(member), [row])
+    assert rows_of(made, "orders", "id_value", "_identifier") == [(hidden, hidden)]
+    keyless = run(tmp_path, people(member), [row], hasher=Plain(None))
+    assert (keyless.tables, refused(keyless, "column")) == ({}, [("id_value",)])
+    (shown,) = refused(keyless, "found")[0]
+    assert not set("0123456784张三手机") & set(shown)
+
+
+@pytest.mark.parametrize("column", ["shop_id", "erp_order_id", "order_id"])
+@pytest.mark.parametrize("cell", [PHONE, f"86{PHONE}", "１３９１２３４０００１", f"tel:{PHONE}"])
+def test_a_phone_in_any_id_is_refused_and_not_repeated(tmp_path, column, cell):
+    text = orders(head='shop_id = "shop"\nerp_order_id = "erp"')
+    name = {"shop_id": "shop", "erp_order_id": "erp", "order_id": "id"}[column]
+    rows = [{**ORDER, "shop": "77", "erp": "e1"}, {**ORDER, "id": "2", "shop": "77", "erp": "e2"}]
+    rows[1][name] = cell
+    made = run(tmp_path, text, rows)
+    assert rows_of(made, "orders", "order_id") == [("1",)]
+    assert refused(made, "_row", "column", "expected") == [(2, column, "no phone number here")]
+    assert "leave this one out" in refused(made, "remedy")[0][0]
+    for told in (made.rejected.to_pylist(), made.tables["orders"].to_pylist()):
+        assert PHONE not in str(told)
+        assert cell not in str(told)
+    assert refused(made, "key") == [(None if column == "order_id" else "douyin|2",)]
+
+
+def test_a_phone_in_a_text_a_streamer_or_a_namespace_is_refused(tmp_path):
+    text = TOUCH.replace(
+        'session_id = "room"',
+        'session_id = "room"\nutm_term = "term"\n'
+        'streamer = [{ from = "author", type = "short_id" }]',
+    )
+    text += 'namespace = "app"\n'
+    row = {**TOUCHED, "term": "冲锋衣", "author": "a1", "app": "wx1"}
+    rows = [row, {**row, "term": f"找我 {PHONE}"}, {**row, "author": PHONE}, {**row, "app": PHONE}]
+    made = run(tmp_path, text, [*rows, {**row, "who": None, "app": PHONE, "room": "r9"}])
+    assert rows_of(made, "touchpoints", "_row") == [(1,), (5,)]
+    assert sorted(refused(made, "_row", "column", "expected")) == [
+        (2, "utm_term", "no phone number here"),
+        (3, "streamer", "no phone number here"),
+        (4, "namespace", "no phone number here"),
+    ]
+    told = [made.rejected, *made.tables.values()]
+    assert all(PHONE not in str(table.to_pylist()) for table in told)
+
+
+@pytest.mark.parametrize(
+    "cell", ["-", "NULL", "无", "0", "0000", "00000000-0000-0000-0000-000000000000"]
+)
+def test_what_stands_for_no_id_is_no_person(tmp_path, cell):
+    rows = [{**NOBODY, "openid": cell}, {**NOBODY, "id": "2", "openid": cell, "unionid": "u2"}]
+    made = run(tmp_path, people(OPENID, UNIONID), rows)
+    assert rows_of(made, "orders", "id_value") == [(None,), ("u2",)]
+    assert "links" not in made.tables
+    assert rows_of(made, "identifiers", "id_type") == [("wx_unionid",)]
+
+
+def test_a_required_id_that_is_a_placeholder_is_missing(tmp_path):
+    made = run(tmp_path, ORDERS, [ORDER, {**ORDER, "id": "--"}, {**ORDER, "id": "N/A"}])
+    assert refused(made, "_row", "column", "found") == [
+        (2, "order_id", "an empty cell"),
+        (3, "order_id", "an empty cell"),
+    ]
+    mapped = ORDERS.replace(
+        'order_id = "id"', 'order_id = { from = "id", map = { a = "A", "无" = "N" } }'
+    )
+    made = run(tmp_path, mapped, [{**ORDER, "id": each} for each in ("a", "无", "-")])
+    assert rows_of(made, "orders", "order_id") == [("A",), ("N",)]
+    assert refused(made, "found") == [("an empty cell",)]
+
+
 GIFT = (
     OPENID.replace("openid", "payer", 1) + '\nrole = "payer"',
     UNIONID.replace("unionid", "payer_union", 1) + '\nrole = "payer"',
@@ -787,6 +875,47 @@ def test_a_file_without_header_gives_nothing_away(tmp_path):
     assert "column names" in message
     assert PHONE not in message
     assert "张三" not in message
+
+
+def test_names_that_may_be_somebodys_are_told_by_their_shape(tmp_path):
+    mine = mapping(tmp_path, orders(head='shop_id = "我的列"'))
+    names = (
+        "张三",
+        "订单编号",
+        "我的列",
+        "a.b_c[]",
+        "wx12345",
+        "state",
+        "海淀区 1 号",
+        "１２３４５",
+    )
+    with pytest.raises(DataError) as caught:
+        check_columns(mine, schema(*names))
+    assert (
+        "only the columns 字字, 订单编号, 我的列, a.b_c[], xx99999, state, 字字字 9 字, 99999;"
+        in f"{caught.value};".replace("; expected", ";", 1)
+    )
+    with pytest.raises(DataError, match=r"columns data\[\]\.字字, data\[\]\.state;"):
+        check_columns(mine, pa.Table.from_pylist([{"data": [{"张三": "1", "state": "1"}]}]).schema)
+
+
+def test_a_column_that_is_read_or_known_was_not_renamed(tmp_path):
+    text = ORDERS.replace('"id"', '"shop_ids"').replace('from = "paid"', 'from = "paid_fe"')
+    mine = mapping(tmp_path, text.replace("[[orders]]", '[[orders]]\nshop_id = "shop_idx"'))
+    with pytest.raises(DataError) as caught:
+        # One is read as the shop, and one is a column of ours.
+        check_columns(mine, schema("shop_idx", "state", "t", "paid_fen"))
+    assert "renamed" not in str(caught.value)
+    with pytest.raises(DataError, match="renamed 'shop_ids' to 'shop_idss'"):
+        check_columns(mine, schema("shop_idx", "state", "t", "shop_idss"))
+
+
+def test_a_constant_that_fits_nowhere_names_the_source(tmp_path):
+    mine = mapping(tmp_path, ORDERS)
+    with pytest.raises(ConfigError, match="source 'shop', values: found the unknown key 'x'"):
+        apply(mine, batch([ORDER]), context(values=(("x", "1"),)))
+    with pytest.raises(ConfigError, match="source 'shop', values: found the unknown key 'x'"):
+        check_columns(mine, schema("id"), (("x", "1"),), "shop")
 
 
 # ---------------------------------------------------------------------- all together

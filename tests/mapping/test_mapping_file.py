@@ -239,7 +239,7 @@ MISTAKES = [
     ('[order_lines]\nrows = "items"', "line 2", "the path 'items'", "End it with []"),
     ('[order_lines]\nrows = "items[].a"', "line 2", "the path 'items[].a'", "End it with []"),
     ('[orders]\nskip = "x"', "line 2", "the text 'x'", "a list of tables"),
-    ('[orders]\nskip = [{ from = "a", in = ["b"] }]', "line 2", "no why", "a reason"),
+    ('[orders]\nmark = [{ from = "a", in = ["b"] }]', "line 2", "no why", "a reason"),
     ('[orders]\nskip = [{ in = ["b"], why = "c" }]', "line 2", "no from", ""),
     ('[orders]\nskip = [{ from = "a", why = "c" }]', "line 2", "no tests", "in, not_in, contains"),
     (
@@ -312,7 +312,7 @@ def test_constants_fill_what_a_mapping_leaves_out(tmp_path):
 @pytest.mark.parametrize(
     ("values", "found"),
     [
-        ((("shopid", "1"),), "found 'shopid'"),
+        ((("shopid", "1"),), "^values: found the unknown key 'shopid'"),
         ((("deposit_fen", "1.5"),), "whole fen"),
         ((("recipient_not_payer", "perhaps"),), "yes or no"),
     ],
@@ -320,6 +320,35 @@ def test_constants_fill_what_a_mapping_leaves_out(tmp_path):
 def test_constants_that_fit_nowhere_are_refused(tmp_path, values, found):
     with pytest.raises(ConfigError, match=found):
         completed(read(tmp_path, ORDERS), values)
+
+
+def test_a_constant_that_fits_nowhere_names_its_source(tmp_path):
+    mapping = read(tmp_path, ORDERS)
+    for values in ((("shopid", "1"),), (("deposit_fen", "1.5"),)):
+        with pytest.raises(ConfigError, match=r"^attribution\.toml, source 'mall', values: found"):
+            completed(mapping, values, "mall")
+
+
+@pytest.mark.parametrize("path", ["a[.b", "a].b", "a[[0]].b", "a..b", ".a", "a[]b", "[]"])
+def test_a_path_that_finds_nothing_is_refused_with_its_line(tmp_path, path):
+    for line in (f'order_id = "{path}"', f'order_id = {{ from = ["x", "{path}"] }}'):
+        with pytest.raises(ConfigError) as caught:
+            read(tmp_path, f'platform = "jd"\n[orders]\n{line}\n')
+        for part in ("mine.toml, line 3", f"the path '{path}'", "a.b, a[].b"):
+            assert part in str(caught.value)
+    with pytest.raises(ConfigError, match="line 1, records"):
+        read(tmp_path, f'records = "{path}"\n[orders]\norder_id = "x"')
+
+
+@pytest.mark.parametrize("path", ["No.", "金额[元]", "[订单]", "a(b", "a.b-c"])
+def test_signs_in_the_name_of_a_column_are_no_mistake(tmp_path, path):
+    read(tmp_path, f'platform = "jd"\n[orders]\norder_id = "{path}"\n')
+
+
+def test_only_a_rule_that_leaves_rows_to_another_block_needs_no_reason(tmp_path):
+    rule = '= [{ from = "a", in = ["b"] }]'
+    (block,) = read(tmp_path, f'[orders]\nskip {rule}\norder_id = "x"').blocks
+    assert block.skip[0].why is None
 
 
 def test_a_required_column_must_come_from_somewhere(tmp_path):

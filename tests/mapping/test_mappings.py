@@ -562,9 +562,9 @@ def test_a_bill_and_its_reversal_are_two_costs():
 
 def test_an_order_claimed_in_several_windows_is_several_claims():
     found, _, _ = emit("qianchuan_claims")
-    assert len({row["claim_id"] for row in found["platform_claims"]}) == 3
-    found, _, _ = emit("kuaishou_ads_costs_claims")
     assert len({row["claim_id"] for row in found["platform_claims"]}) == 4
+    found, _, _ = emit("kuaishou_ads_costs_claims")
+    assert len({row["claim_id"] for row in found["platform_claims"]}) == 6
 
 
 def test_an_estimate_and_its_settlement_are_one_cost(tmp_path, monkeypatch):

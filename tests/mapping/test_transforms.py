@@ -23,6 +23,7 @@ from attribution.mapping.transforms import (
     flag,
     identifier,
     instant,
+    person_identifier,
     search_index,
     shapes,
     whole,
@@ -43,6 +44,21 @@ numbers = st.one_of(
     st.decimals(-(10**6), 10**6, places=4).map(str),
     st.integers(0, 10**9).map("{:,}".format),
     st.integers(0, 10**9).map("¥{:,}.5".format),
+    st.sampled_from(
+        [
+            "１２.５",
+            "12.5元",
+            "¥1,000 元",
+            "５，０００",
+            "1２",
+            "²",
+            "５．０",
+            "－３",
+            "元",
+            "3元元",
+            "1.2万元",
+        ]
+    ),
     st.sampled_from(["0x10", "1E3", "1e-2", "nan", "inf", ".5", "5.", "+7", "007", "1.500", "--1"]),
     st.sampled_from(
         ["1,23", "12,345.60", "-¥3", "¥-3.1", "", " 4 ", "0.0000000000000000000000000"]
@@ -75,8 +91,12 @@ def stripped(cell):
 # ---------------------------------------------------------------------- the naive twin
 
 
+WIDE = str.maketrans("０１２３４５６７８９．，－＋", "0123456789.,-+")
+
+
 def naive_number(cell: str) -> Decimal | None:
     """Return the number a cell says, thousands separators allowed; None if it is none."""
+    cell = cell.translate(WIDE)
     if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", cell):
         cell = cell.replace(",", "")
     if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", cell, re.ASCII):
@@ -86,12 +106,13 @@ def naive_number(cell: str) -> Decimal | None:
 
 def naive_fen(cell: str) -> int | None:
     number = naive_number(cell)
-    if number is None or number != int(number) or abs(number) >= MOST or cell.startswith("."):
+    if number is None or number != int(number) or abs(number) >= MOST:
         return None
-    return None if cell.lstrip("+-").startswith(".") else int(number)
+    return None if cell.translate(WIDE).lstrip("+-").startswith(".") else int(number)
 
 
 def naive_yuan(cell: str) -> int | None:
+    cell = re.sub(r"(?<=[\d.])\s*元$", "", cell.translate(WIDE))
     match = re.fullmatch(r"([+-]?)[¥￥]\s*(.*)", cell)
     number = naive_number(match[1] + match[2] if match else cell)
     if number is None or (number * 100) != int(number * 100) or abs(number * 100) >= MOST:
@@ -381,6 +402,72 @@ def test_ids_that_went_through_a_float_are_refused(cell):
     assert "as text" in told(read, 1)[2]
 
 
+EMPTY = ["-", "--", "NULL", "null", "None", "none", "N/A", "n/a", "#N/A", "nan", "NaN", "无", "空"]
+EMPTY += [
+    "暂无",
+    "未知",
+    "\\N",
+    "undefined",
+    "00000000-0000-0000-0000-000000000000",
+    " - ",
+    '="null"',
+]
+
+
+@pytest.mark.parametrize("cell", EMPTY)
+def test_what_stands_for_no_id_is_none(cell):
+    for read_ids in (identifier, person_identifier):
+        read = read_ids(text("6921", cell, "a-1", None))
+        assert read.values.to_pylist() == ["6921", None, "a-1", None]
+        assert not read.faults
+        assert read_ids(text(cell)).values.to_pylist() == [None]
+
+
+def test_zeros_are_an_id_but_nobody():
+    cells = ["0", "000", "0" * 32, "10", "007", "x", "0x0"]
+    assert identifier(text(*cells)).values.to_pylist() == cells
+    for more in ([], ["7"]):
+        read = person_identifier(text(*more, *cells)).values.to_pylist()
+        assert read == [*more, None, None, None, "10", "007", "x", "0x0"]
+
+
+@given(st.lists(st.one_of(st.none(), st.sampled_from(["6921", "ab", *EMPTY]), st.text(max_size=9))))
+def test_an_id_is_read_as_if_it_stood_alone(cells):
+    together, faults = person_identifier(text(*cells))
+    alone = [person_identifier(text(cell)) for cell in cells]
+    assert together.to_pylist() == [each.values[0].as_py() for each in alone]
+    assert bad_rows(Reading(together, faults)) == [i for i, each in enumerate(alone) if each.faults]
+
+
+@pytest.mark.parametrize("cell", ["TRUE", "true", "False", '="TRUE"', "'true"])
+def test_a_truth_is_no_id(cell):
+    read = identifier(text("6921", cell, "trueish"))
+    assert read.values.to_pylist() == ["6921", None, "trueish"]
+    assert "not true or false" in told(read, 1)[1]
+    booleans = identifier(pa.array([True, None, False]))
+    assert (booleans.values.to_pylist(), bad_rows(booleans)) == ([None] * 3, [0, 2])
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("=6921", "6921"),
+        ('="6921"', "6921"),
+        ("=A1", None),
+        ("=SUM(A1:A3)", None),
+        ("=69-21", None),
+        ('="a"&"b', None),
+        ('="=1+1"', None),
+        ("'=A1", None),
+    ],
+)
+def test_a_formula_is_no_id(cell, value):
+    read = identifier(text("6921", cell))
+    assert read.values.to_pylist() == ["6921", value]
+    if value is None:
+        assert "not a formula" in told(read, 1)[1]
+
+
 def test_ids_of_64_bits_keep_every_digit():
     ids = ["6921999999999999999", "9223372036854775807", "18446744073709551615"]
     assert identifier(text(*ids)).values.to_pylist() == ids
@@ -446,6 +533,31 @@ def test_an_unknown_word_is_shown_only_if_it_is_no_secret():
     assert found[:3] == ["PAY_SUCC", "77", "字字"]
     assert found[3:6] == ["已发货"] * 3
     assert found[6:] == ["99999999999"] + ["字字字9字 字字"] * 3
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("１３９１２３４５６７８", "99999999999"),
+        ("52345", "99999"),
+        ("1234", "1234"),
+        ("-12", "-12"),
+        ("张三", "字字"),
+        ("退款成功", "退款成功"),
+        ("已付款张三", "字字字字字"),
+        ("PAY_SUCC", "PAY_SUCC"),
+        ("PAY_1", "xxx_9"),
+        ("wx_zhangsan88", "xx_xxxxxxxx99"),
+        ("Zhang San", "xxxxx xxx"),
+        ("partially paid", "partially paid"),
+        ("x" * 33, "x" * 23 + "…"),
+        ("王小明￥", "字字字￥"),
+    ],
+)
+def test_what_is_shown_of_an_unknown_word(cell, found):
+    for count in (1, 5):  # however often it stands there
+        read = word(text(*["2", cell] * count), codes=CODES)
+        assert [told(read, 2 * i + 1)[0] for i in range(count)] == [found] * count
 
 
 def test_flags_in_both_languages():

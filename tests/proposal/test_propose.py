@@ -492,6 +492,36 @@ def test_one_amount_for_orders_and_lines_is_said():
     assert any("both read 订单应付金额" in note for note in proposal.notes)
 
 
+ORDERS_OF = "订单编号,创建时间,订单状态,实付金额,{},{}\n" + "".join(
+    f"100000000000{i},2025-11-11 20:00:00,已付款,10.50,{{}},{{}}\n" for i in range(3)
+)
+
+
+@pytest.mark.parametrize(
+    ("cells", "platform", "said"),
+    [
+        (("wx_unionid", "platform", "", "douyin"), "douyin", "the values of platform"),
+        (("wx_unionid", "平台", "", "快手小店"), "kuaishou", "the values of 平台"),
+        (("wx_unionid", "platform", "oABCdefGhi123", "jd"), "jd", "the values of platform"),
+        (("wx_unionid", "platform", "oABCdefGhi123", ""), "wechat", "the field wx_unionid"),
+        (("wx_unionid", "note", "", "x"), "other", "nothing says which"),
+        (("wx_unionid", "platform", "", "neverland"), "other", "nothing says which"),
+    ],
+)
+def test_values_say_the_platform_and_empty_fields_do_not(cells, platform, said):
+    first, second, *filled = cells
+    text = ORDERS_OF.format(first, second, *filled * 3)
+    proposal = propose_text(text)
+    assert proposal.platform == platform
+    assert said in proposal.platform_evidence
+
+
+def test_a_name_no_mapping_can_write_is_said(tmp_path):
+    proposal = propose_text("订单编号,创建时间,订单状态,实付金额,[x\n1,2025-11-11,已付款,1.00,y\n")
+    assert "rename it" in next(x for x in proposal.unmapped if x.source == "[x").evidence
+    engine(proposal, tmp_path)
+
+
 def test_what_nobody_knows_makes_no_block_but_a_note(tmp_path):
     proposal = propose_text("foo,bar\nx,1\ny,2\n")
     assert proposal.blocks == ()

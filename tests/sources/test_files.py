@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 
 import openpyxl
 import pyarrow as pa
@@ -12,7 +13,13 @@ import pytest
 from pyarrow import parquet
 
 from attribution.errors import ConfigError, DataError
-from attribution.sources.files import digest_of, files_of, open_source
+from attribution.sources.files import (
+    digest_of,
+    files_of,
+    ignored_files,
+    open_source,
+    stamp_of,
+)
 
 
 @pytest.fixture
@@ -109,6 +116,149 @@ def test_links_inside_are_followed_and_may_go_round(folder):
     ]
 
 
+@pytest.mark.parametrize("pattern", ["raw", "raw/loop.csv", "raw/*", "raw/*.csv", "."])
+def test_a_link_to_itself_is_refused(folder, pattern):
+    (folder / "raw" / "loop.csv").symlink_to(folder / "raw" / "loop.csv")
+    with pytest.raises(ConfigError, match=r"'raw/loop\.csv', a symbolic link that leads back"):
+        files_of([pattern], folder)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["raw/way/far/x.csv", "raw/way/*/x.csv", "raw/way/far", "raw/way", "raw/way/far/*"]
+)
+def test_a_link_that_leads_out_in_the_middle_of_a_path(folder, pattern):
+    (folder / "raw" / "way").mkdir()
+    (folder / "raw" / "way" / "far").symlink_to(folder.parent / "outside")
+    with pytest.raises(ConfigError, match=r"'raw/way/far.*leads out"):
+        files_of([pattern], folder)
+
+
+@pytest.mark.parametrize("pattern", ["linked", "linked/*.csv", "linked/a.csv", "linked/*"])
+def test_a_linked_folder_inside_is_read(folder, pattern):
+    (folder / "linked").symlink_to(folder / "raw")
+    assert "linked/a.csv" in names(folder, pattern)
+
+
+@pytest.mark.parametrize("pattern", ["raw/**.csv", "raw/a**", "***/x.csv"])
+def test_two_stars_are_a_folder_of_their_own(folder, pattern):
+    with pytest.raises(ConfigError, match=r"data/raw/\*\*/\*\.csv"):
+        files_of([pattern], folder)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [f"raw/{'x' * 300}.csv", f"{'x' * 300}/*.csv", "x" * 300, "raw/a\0.csv"],
+)
+def test_a_name_no_system_takes(folder, pattern):
+    with pytest.raises(ConfigError, match="cannot be looked up"):
+        files_of([pattern], folder)
+
+
+def test_a_name_no_system_takes_is_no_file_to_open(folder):
+    for act in (digest_of, stamp_of, rows):
+        with pytest.raises(DataError, match="too long"):
+            act(folder / f"{'x' * 300}.csv")
+
+
+def test_backslashes_are_refused_with_what_to_write(folder):
+    with pytest.raises(ConfigError, match=r"Write 'raw/day/c\.jsonl'"):
+        files_of(["raw\\day\\c.jsonl"], folder)
+
+
+OWN = [
+    "data/store/parts/orders/b.parquet",
+    "reports/r.csv",
+    "reports/day/s.csv",
+    "notebooks/n.csv",
+    "mappings/m.json",
+]
+
+
+@pytest.fixture
+def workspace(folder):
+    for name in [*OWN, "attribution.toml", "data/raw/x.csv", "data/reports/y.csv", "data/a.toml"]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("a\n1\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [".", "data", "**/*", "**/*.*", "**/*.parquet", "*", "data/*", "data/store", "reports"],
+)
+def test_what_the_workspace_itself_writes_is_no_source(workspace, pattern):
+    for found in (names(workspace, pattern), ignored(workspace, pattern)):
+        assert not {*OWN, "attribution.toml"} & set(found)
+
+
+def test_what_is_not_its_own_is_found_beside_it(workspace):
+    assert names(workspace, "data") == ["data/raw/x.csv", "data/reports/y.csv"]
+    assert names(workspace, "*.toml", "attribution.toml", "data/*.toml") == ["data/a.toml"]
+
+
+def test_a_file_of_its_own_is_read_where_it_is_named_but_never_the_store(workspace):
+    assert names(workspace, *OWN) == sorted(OWN[1:])
+    assert names(workspace, "./reports/r.csv", "./data/store/parts/orders/b.parquet") == [
+        "reports/r.csv"
+    ]
+
+
+def test_links_do_not_lead_into_the_store(workspace):
+    (workspace / "raw" / "inside").symlink_to(workspace / "data" / "store")
+    (workspace / "raw" / "part.parquet").symlink_to(workspace / OWN[0])
+    assert "raw/b.csv" in names(workspace, "raw")
+    for pattern in ("raw", "raw/**/*", "raw/inside", "raw/part.parquet", "raw/inside/*/*/*"):
+        assert not any("inside" in name or "part." in name for name in names(workspace, pattern))
+
+
+# ---------------------------------------------------------------------- files that nothing reads
+
+
+def ignored(folder, *patterns):
+    return [path.relative_to(folder).as_posix() for path in ignored_files(patterns, folder)]
+
+
+UNREAD = ["z.xls", "z.zip", "z.rar", "z.csv.bak", "z.docx", "z.pdf", "z.html", "z.7z", "z"]
+
+
+def test_files_with_endings_nobody_reads_are_told(folder):
+    litter = [".DS_Store", "Thumbs.db", "desktop.ini", "README", "README.md", "~$z.xls", "z.part"]
+    for name in [*UNREAD, *litter]:
+        (folder / "raw" / name).write_bytes(b"x")
+    expected = sorted(["day/notes.md", "h.dat", *UNREAD])
+    assert ignored(folder, "raw") == [f"raw/{name}" for name in expected]
+    assert ignored(folder, "raw", "raw/*.zip", "raw/h.dat") == [
+        f"raw/{name}" for name in expected if name not in ("z.zip", "h.dat")
+    ]
+    assert ignored(folder, "raw/z*") == sorted(f"raw/{name}" for name in UNREAD)
+    assert ignored(folder, "raw/*.csv", "raw/z.xls", "other", "nothing") == []
+
+
+def test_no_file_is_both_read_and_ignored(folder):
+    for patterns in (["raw"], ["**/*", "raw/*.dat"], [".", "raw/h.dat"]):
+        assert not set(names(folder, *patterns)) & set(ignored(folder, *patterns))
+
+
+# ---------------------------------------------------------------------- a file that changes
+
+
+def test_a_stamp_says_whether_a_file_stood_still(folder):
+    file = folder / "raw" / "a.csv"
+    before = stamp_of(file)
+    assert before == stamp_of(file) == (4, file.stat().st_mtime_ns, file.stat().st_ino)
+    with file.open("ab") as opened:
+        opened.write(b"2\n")
+    assert stamp_of(file) != before
+    other = folder / "raw" / "new.csv"
+    other.write_bytes(b"a\n2\n")
+    os.utime(other, ns=(before[1], before[1]))
+    other.replace(file)
+    assert stamp_of(file)[:2] == before[:2]
+    assert stamp_of(file) != before
+    with pytest.raises(DataError, match=r"none\.csv: found a file that cannot be read"):
+        stamp_of(folder / "none.csv")
+
+
 def test_a_workspace_may_itself_be_reached_by_a_link(folder, tmp_path):
     (tmp_path / "link").symlink_to(folder)
     assert names(tmp_path / "link", "raw/a.csv") == ["raw/a.csv"]
@@ -159,6 +309,16 @@ def test_workbooks_and_parquet(tmp_path):
     parquet.write_table(pa.table({"a": [1], "b": ["x"]}), tmp_path / "t.pq")
     assert rows(tmp_path / "t.xlsx", (), "orders") == [{"a": "1", "b": "x"}]
     assert rows(tmp_path / "t.pq") == [{"a": "1", "b": "x"}]
+
+
+def test_a_mere_header_is_a_batch_of_no_rows(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a,b\n")
+    book = openpyxl.Workbook()
+    book.active.append(["a", "b"])
+    book.save(tmp_path / "t.xlsx")
+    for name in ("t.csv", "t.xlsx"):
+        (batch,) = open_source(tmp_path / name)
+        assert (batch.table.column_names, batch.table.num_rows) == (["a", "b"], 0)
 
 
 def test_records_reach_the_reader(tmp_path):

@@ -84,8 +84,12 @@ ORDERS = [{"id": "1"}, {"id": "2"}]
         ({"pages": [{"rows": ORDERS[:1]}, {"rows": ORDERS[1:]}]}, ["pages[].rows[]"], ORDERS),
         ({"trade": ORDERS[0]}, ["trade"], ORDERS[:1]),
         ({"code": 10000, "data": {"list": []}}, ["data.list[]"], []),
-        ({"code": 10000, "msg": "ok", "data": None}, ["data.list[]"], []),
-        ({"data": {"list": None}}, ["data.list[]"], []),
+        ({"code": 0, "data": {"list": []}}, [], []),
+        ({"result": 1, "error_msg": "", "data": []}, ["data.list[]", "data"], []),
+        ({"code": 0, "data": {"list": None, "total": 0}}, ["data.list[]"], []),
+        ({"total_results": 0, "data": {"list": None}}, ["data.list[]", "data"], []),
+        ({"data": None, "orders": ORDERS}, ["data.list[]", "orders[]"], ORDERS),
+        ({"order": None, "orders": ORDERS}, ["order", "orders[]"], ORDERS),
     ],
 )
 def test_where_the_records_are(write, document, records, expected):
@@ -215,8 +219,70 @@ def test_an_api_error_is_named_by_its_code_only(write, document, records, found)
 
 def test_records_that_are_not_where_they_should_be(write):
     error = refusal(write({"code": 10000, "msg": "ok", "data": {"orders": []}}), "data.list[]")
-    assert error.found == "no list of records"
+    assert error.found == "no list of records, beside code 10000"
     assert "'data.list[]'" in error.expected
+
+
+@pytest.mark.parametrize(
+    ("document", "records", "found"),
+    [
+        (None, [], "no list of records"),
+        (None, ["data.list[]"], "no list of records"),
+        ({}, [], "no list of records"),
+        ({"result": 0, "error_msg": SECRET, "data": None}, [], "result 0"),
+        ({"result": 0, "error_msg": SECRET, "data": None}, ["data.list[]", "data"], "result 0"),
+        ({"code": 10000, "msg": "ok", "data": None}, ["data.list[]"], "code 10000"),
+        ({"code": 0, "data": {}}, [], "code 0"),
+        ({"code": 0, "data": {"has_more": "false"}}, [], "code 0"),
+        ({"data": {"list": None}}, ["data.list[]"], "no list of records"),
+        ({"data": {"list": None, "total": 3}}, ["data.list[]", "data"], "no list of records"),
+        ({"msg": SECRET}, [], "no list of records"),
+        ({"msg": SECRET}, ["data.list[]"], "no list of records"),
+        ({"sub_msg": SECRET}, [], "no list of records"),
+        ({"sub_code": "isv.limit", "sub_msg": SECRET}, ["trades[]"], "sub_code isv.limit"),
+        ({"error": SECRET}, [], "no list of records"),
+        ({"error_response": {"sub_msg": SECRET, "request_id": "x"}}, [], "no list of records"),
+        ({"code": 50002, "msg": SECRET, "data": {"list": []}}, ["data.list[]"], "code 50002"),
+        ({"code": 50002, "msg": SECRET, "data": {"list": []}}, [], "code 50002"),
+        ({"success": False, "msg": SECRET, "list": []}, ["list[]"], "success false"),
+        ([{"msg": SECRET}, {"code": 7, "msg": SECRET}], [], "no list of records"),
+        ([{"code": 7, "msg": SECRET}], ["data.list[]"], "code 7"),
+        ({"pages": [{"rows": ORDERS}, {"code": 7, "msg": "x"}]}, ["pages[].rows[]"], "code 7"),
+    ],
+)
+def test_an_answer_without_records_is_no_success(write, document, records, found):
+    assert found in refusal(write(document), *records).found
+
+
+def test_pages_without_records_among_others_are_broken(write):
+    pages = [{"list": ORDERS}, None, {"code": 50002, "msg": SECRET}, {"list": ORDERS}]
+    found, rows, broken = documents(write(pages), "list[]")
+    assert (found, rows) == ([*ORDERS, *ORDERS], [1, 2, 5, 6])
+    assert [each.row for each in broken] == [3, 4]
+    assert "code 50002" in broken[1].found
+    assert SECRET not in str(broken)
+
+
+def test_null_among_records_is_broken(write):
+    found, rows, broken = documents(write([ORDERS[0], None, ORDERS[1]]), "data.list[]")
+    assert (found, rows, [each.row for each in broken]) == (ORDERS, [1, 3], [2])
+
+
+@pytest.mark.parametrize("line", ["null", '{"result": 0, "error_msg": "x", "data": null}'])
+def test_a_line_without_records_is_broken(write, line):
+    text = '{"data": [{"a": 1}]}\n' + line + "\n"
+    found, rows, broken = lines(write(text, "t.jsonl"), "data[]")
+    assert (found, rows, [each.row for each in broken]) == ([{"a": "1"}], [1], [2])
+
+
+@pytest.mark.parametrize("place", [0, 1000])
+def test_one_odd_record_does_not_cost_the_others(write, place):
+    text = [json.dumps({"event_id": str(i)}) for i in range(1000)]
+    text.insert(place, '{"event_id": {"a": 1}}')
+    found, _, broken = lines(write("\n".join(text), "t.jsonl"))
+    assert found == [{"event_id": str(i)} for i in range(1000)]
+    assert [each.row for each in broken] == [place + 1]
+    assert broken[0].found == "an object in event_id, where others have a single value"
 
 
 def test_a_document_too_large_for_memory(write, monkeypatch):

@@ -161,3 +161,73 @@ def test_what_does_not_fit_is_named_by_its_path_without_its_digits():
 def test_half_an_emoji_does_not_cost_the_record():
     array, unfit = array_of([{"nick": "ok\ud83d"}, {"nick": "抖"}])
     assert (array.to_pylist(), unfit) == ([{"nick": "ok\ufffd"}, {"nick": "抖"}], {})
+
+
+KINDS = {
+    "an object": {"x": "1"},
+    "a list": ["1"],
+    "a single value": "1",
+}
+
+
+@pytest.mark.parametrize("odd", KINDS)
+@pytest.mark.parametrize("usual", KINDS)
+@pytest.mark.parametrize("place", [0, 500, 1000])
+def test_one_odd_value_costs_only_its_own_row(usual, odd, place):
+    if usual == odd:
+        return
+    values = [{"id": KINDS[usual], "n": str(i)} for i in range(1000)]
+    values.insert(place, {"id": KINDS[odd], "n": "odd"})
+    array, unfit = array_of(values)
+    assert unfit == {place: f"{odd} in id, where others have {usual}"}
+    kept = [each for each in array.to_pylist() if each is not None]
+    assert kept == [each for each in values if each["n"] != "odd"]
+
+
+@pytest.mark.parametrize("odd", [True, False, 1.5])
+def test_a_bool_or_number_among_objects_is_the_odd_one(odd):
+    _, unfit = array_of([{"a": odd}, {"a": {"b": "1"}}, {"a": {"b": "2"}}])
+    assert unfit == {0: "a single value in a, where others have an object"}
+    array, unfit = array_of([{"a": {"b": "1"}}, {"a": odd}, {"a": odd}])
+    assert unfit == {0: "an object in a, where others have a single value"}
+    assert [each and each["a"] for each in array.to_pylist()] == [None, odd, odd]
+
+
+def test_odd_values_of_several_fields_cost_their_rows():
+    values = [{"a": "1", "b": ["1"], "c": {"d": "1"}} for _ in range(9)]
+    values[2] = {"a": ["1"], "b": ["1"], "c": {"d": "1"}}
+    values[4] = {"a": "1", "b": "1", "c": {"d": {"e": "1"}}}
+    values[8] = {"a": "1", "b": ["1"], "c": ["1"]}
+    array, unfit = array_of(values)
+    assert list(unfit) == [2, 4, 8]
+    assert sum(each == values[0] for each in array.to_pylist()) == 6
+
+
+def test_a_long_list_counts_as_one_record():
+    values = [{"l": [{"x": ["1"]}] * 50}, {"l": [{"x": "1"}]}, {"l": [{"x": "2"}]}]
+    assert array_of(values)[1] == {0: "a list in l[].x, where others have a single value"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wins"),
+    [
+        ("an object", "a single value", "an object"),
+        ("a single value", "a list", "a list"),
+        ("an object", "a list", "an object"),
+    ],
+)
+def test_of_as_many_the_same_kind_wins_in_any_order(first, second, wins):
+    values = [{"a": KINDS[first]}, {"a": KINDS[second]}]
+    for order in (values, values[::-1]):
+        array, unfit = array_of(order)
+        assert [each and each["a"] for each in array.to_pylist()].count(KINDS[wins]) == 1
+        assert [order[place]["a"] == KINDS[wins] for place in unfit] == [False]
+
+
+@given(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=30))
+def test_what_most_have_is_what_stays(kinds):
+    array, unfit = array_of([{"a": KINDS[kind]} for kind in kinds])
+    most = max(map(kinds.count, kinds))
+    assert len(kinds) - len(unfit) == most
+    assert len({kinds[place] for place in range(len(kinds)) if place not in unfit}) == 1
+    assert len(array) == len(kinds)

@@ -40,8 +40,7 @@ USUAL: dict[str, dict[str, Any]] = {
     "orders": {"platform": "douyin", "status": "paid", "paid_fen": 0},
     "order_lines": {"platform": "douyin", "paid_fen": 0},
     "order_sources": {"platform": "douyin"},
-    "erp_orders": {"paid_fen": 0, "_source": "erp"},
-    "erp_lines": {"_source": "erp"},
+    "erp_orders": {"paid_fen": 0},
     "refunds": {"platform": "douyin", "status": "success", "kind": "refund_only"},
     "touchpoints": {
         "platform": "douyin",

@@ -564,7 +564,7 @@ def test_a_row_of_the_erp_without_platform_joins_the_order_of_its_number():
                 erp("E2", "2", 100, platform="other"),
                 erp("E3", "1", 40, platform="taobao"),
                 erp("E4", "3", 30, platform=None),
-                erp("E5", "3", 30, platform="taobao", _source="second"),
+                erp("E5", "3", 30, platform="taobao", erp="second"),
             ],
         }
     )
