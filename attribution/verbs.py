@@ -256,7 +256,7 @@ def person(chosen: argparse.Namespace) -> int:
 
     workspace, store, asked, people = _asked(chosen)
     links = store.query('SELECT a, b, kind, "at" FROM latest_links')
-    found = explain(people, links, asked)
+    found = explain(people, links, asked, rules=workspace.rules)
     zone = ZoneInfo(workspace.timezone)
     status = f"{found.status}: {REASONS[found.reason]}" if found.reason else found.status
     say(f"{found.person_id} ({status}), {len(found.members)} identifiers\n")
@@ -324,9 +324,9 @@ def forget(chosen: argparse.Namespace) -> int:
     from attribution.workspace import read_workspace
 
     finish_forgetting(open_store(read_workspace(chosen.workspace)), _wait)
-    _, store, asked, people = _asked(chosen)
+    workspace, store, asked, people = _asked(chosen)
     links = store.query('SELECT a, b, kind, "at" FROM latest_links')
-    person_id = explain(people, links, asked).person_id
+    person_id = explain(people, links, asked, rules=workspace.rules).person_id
     changed = erase(store, person_id, waiting=_wait)
     say(f"Forgot {person_id}; importing the same files again does not bring the person back.")
     if changed:

@@ -273,7 +273,9 @@ class _Reader:
             nonlocal checked
             for raw in feed.batches():
                 if not checked:
-                    check_columns(self.mapping, raw.table.schema, self.source.values)
+                    check_columns(
+                        self.mapping, raw.table.schema, self.source.values, self.source.name
+                    )
                     checked = True
                 yield raw
 

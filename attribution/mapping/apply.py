@@ -68,6 +68,17 @@ REJECTED = pa.schema(
 )
 
 _SKEW_MS = 86_400_000
+_SEASON_MS = 90 * 86_400_000
+_LINES, _MONEY = ("order_lines", "erp_lines"), ("costs", "platform_claims")
+_LINE_FACTS = (
+    "platform",
+    "erp",
+    "order_id",
+    "erp_order_id",
+    "product_id",
+    "sku_id",
+    "merchant_sku",
+)
 _CURRENCIES = (
     *(
         "".join(signs)
@@ -375,6 +386,18 @@ def _skipped(
     return replace(view, rows=view.rows.take(kept)), parts, dict(excluded)
 
 
+def _nth(texts: pa.Array) -> NDArray[np.int64]:
+    """Return how many equal texts stand before each, (n,)."""
+    codes = texts.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    sorted_codes = codes[order]
+    begins = np.flatnonzero(np.append(True, sorted_codes[1:] != sorted_codes[:-1]))
+    nth = np.empty(len(codes), np.int64)
+    lengths = np.diff(np.append(begins, len(codes)))
+    nth[order] = np.arange(len(codes)) - np.repeat(begins, lengths)
+    return nth
+
+
 class _Rows:
     """The rows one block makes, column by column, and what was found wrong on the way."""
 
@@ -402,8 +425,8 @@ class _Rows:
         self.clock()
         people = self.people()
         for column in self.table.columns:
-            if column.name in DERIVED_IDS and column.name not in self.arrays:
-                self.arrays[column.name] = self.derived()
+            if DERIVED_IDS.get(self.table.name) == column.name:
+                self.fill_id(column)
             if column.required:
                 self.required(column)
         good = self.good()
@@ -570,23 +593,72 @@ class _Rows:
             )
             self.faults.append((column.name, fault))
 
+    def fill_id(self, column: Column) -> None:
+        """Make the ids that a mapping leaves out; where one may be empty, those that are."""
+        given = self.arrays.get(column.name)
+        if given is None:
+            self.arrays[column.name] = self.derived()
+        elif not column.required and given.null_count:
+            self.arrays[column.name] = pc.coalesce(given, self.derived())
+
     def derived(self) -> pa.Array:
-        """Return ids made of what tells the rows apart, so that the same row keeps its id."""
-        newest = (self.table.newest, "updated_at", "status", "state")
-        parts = [pa.repeat(pa.scalar(f"{self.table.name}\x1f{self.block.number}"), self.count)]
-        for column in self.table.columns:
-            telling = column.kind in ("id", "text", "enum", "time", "day")
-            telling |= column.name == "window_days"
-            hidden = column.name in ("_identifier", "_excluded")
-            if not telling or hidden or column.name in newest or column.name not in self.arrays:
-                continue
-            values = self.arrays[column.name].cast(pa.string())
-            named = pa.scalar(f"{column.name}=")
-            parts.append(pc.binary_join_element_wise(named, values, ""))
-        joined = pc.binary_join_element_wise(*parts, "\x1f", null_handling="skip")
+        """Return ids made of what tells the rows apart, so that the same row keeps its id.
+
+        Lines of one order and product are numbered. So are costs and claims of one state that
+        differ in nothing but amount and streamer; what is told twice in every respect is one.
+        """
+        facts = self.facts()
+        if self.table.name in _LINES:
+            nth = _nth(facts)
+        elif self.table.name in _MONEY and "amount_fen" in self.arrays:
+            alike = self.with_facts(facts, "state")
+            apart = self.with_facts(alike, "amount_fen", "_alias_type", "_alias_value")
+            encoded = apart.dictionary_encode()
+            first = pc.index_in(encoded.dictionary, value_set=apart)
+            nth = _nth(alike.take(first))[encoded.indices.to_numpy(zero_copy_only=False)]
+        else:
+            nth = np.zeros(self.count, np.int64)
         # Hashing has no kernel; each text is hashed by itself.
-        digests = [hashlib.sha256(text.encode()).hexdigest() for text in joined.to_pylist()]
+        digests = [
+            hashlib.sha256((f"{text}\x1f{n}" if n else text).encode()).hexdigest()
+            for text, n in zip(facts.to_pylist(), nth.tolist(), strict=True)
+        ]
         return pc.utf8_slice_codeunits(pa.array(digests, pa.string()), 0, _ID_DIGITS)
+
+    def with_facts(self, texts: pa.Array, *names: str) -> pa.Array:
+        """Return texts with further columns behind them."""
+        more = [self.arrays[name].cast(pa.string()) for name in names if name in self.arrays]
+        return pc.binary_join_element_wise(
+            texts, *(pc.fill_null(each, "") for each in more), "\x1f"
+        )
+
+    def facts(self) -> pa.Array:
+        """Return what tells each row apart, as one text: nothing that may change or come later."""
+        moving = {self.table.newest, "updated_at", "status", "state", "_identifier", "_excluded"}
+        if self.table.name in _MONEY:
+            moving |= {"_alias_type", "_alias_value"}
+        names = _LINE_FACTS if self.table.name in _LINES else [c.name for c in self.table.columns]
+        parts = [pa.repeat(pa.scalar(f"{self.table.name}\x1f{self.block.number}"), self.count)]
+        for name in names:
+            column = self.table.column(name) if name in self.arrays else None
+            telling = column is not None and (
+                column.kind in ("id", "text", "enum", "time", "day") or name == "window_days"
+            )
+            if not telling or name in moving or name == DERIVED_IDS[self.table.name]:
+                continue
+            values = self.arrays[name].cast(pa.string())
+            if self.table.column(name).kind == "time" and self.table.name in _MONEY:
+                values = pc.if_else(self.of_one_order(), pa.scalar(None, pa.string()), values)
+            parts.append(pc.binary_join_element_wise(pa.scalar(f"{name}="), values, ""))
+        return pc.binary_join_element_wise(*parts, "\x1f", null_handling="skip")
+
+    def of_one_order(self) -> pa.Array:
+        """Return which costs and claims belong to one order; their times move, that does not."""
+        nothing = pa.nulls(self.count, pa.string())
+        scope = self.arrays.get("scope", nothing)
+        order = self.arrays.get("order_id", nothing)
+        scoped = pc.is_in(scope, value_set=pa.array(["order", "line"]))
+        return pc.or_(scoped, pc.is_valid(order))
 
     # ------------------------------------------------------------------ what becomes of them
 
@@ -695,14 +767,16 @@ def _unphoned(
 
 
 def _evidence(found: Sequence[Evidence | None], context: Context) -> dict[str, pa.Table]:
-    """Return what all blocks saw of people, each identifier and each link once."""
+    """Return what all blocks saw of people: each identifier once in a season, and each link."""
     some = [each for each in found if each is not None]
     if not some:
         return {}
     out = {}
     seen_ = pa.concat_tables([each.identifiers for each in some])
     if seen_.num_rows:
-        once = seen_.group_by(["id_hash", "id_type", "namespace"], use_threads=False)
+        # Finer than any time after which a phone passes to somebody else.
+        seen_ = seen_.append_column("season", pc.divide(seen_.column("at"), _SEASON_MS))
+        once = seen_.group_by(["id_hash", "id_type", "namespace", "season"], use_threads=False)
         rows = once.aggregate([("at", "min"), ("at", "max"), ("_row", "min")])
         rows = rows.rename_columns(
             {"at_min": "first_seen", "at_max": "last_seen", "_row_min": "_row"}

@@ -42,8 +42,14 @@ Form = Literal[
     "number",
 ]
 
-# Ids made of a row's own facts where the source has none.
-DERIVED_IDS = ("cost_id", "claim_id", "event_id")
+# By table, the id that is made of a row's own facts where the source has none.
+DERIVED_IDS = {
+    "costs": "cost_id",
+    "platform_claims": "claim_id",
+    "touchpoints": "event_id",
+    "order_lines": "line_id",
+    "erp_lines": "line_id",
+}
 
 # Rows that are evidence of who is who, and nothing else.
 IDENTITIES = Table("identities", (), (Column("at", "time"),), at="at")

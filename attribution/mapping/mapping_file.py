@@ -143,7 +143,7 @@ def completed(
             more.append((column.name, (field,)))
         names += [name for name, _ in more]
         for column in table.columns:
-            if column.required and column.name not in (*names, *DERIVED_IDS):
+            if column.required and column.name not in (*names, DERIVED_IDS.get(block.table)):
                 raise ConfigError(
                     f"Mapping {mapping.name}, {block.name}: found no {column.name}, which every "
                     f"row of {block.table} needs; expected a path or a constant. Add "

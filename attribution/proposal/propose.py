@@ -255,7 +255,7 @@ def _identities(fields: Fields) -> list[ProposedBlock]:
 
 def _still_lacking(block: ProposedBlock) -> list[str]:
     """Return the columns no row can do without, and no line of the block gives."""
-    have = {"platform", *DERIVED_IDS, *(guess.column for guess in block.guesses)}
+    have = {"platform", DERIVED_IDS.get(block.table), *(guess.column for guess in block.guesses)}
     required = [column.name for column in TABLES[block.table].columns if column.required]
     return [name for name in required if name not in have]
 

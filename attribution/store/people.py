@@ -46,7 +46,9 @@ def resolve_people(connection: duckdb.DuckDBPyConnection, rules: Rules) -> Peopl
         """
         SELECT id_hash, min(id_type) AS id_type, min(namespace) AS namespace,
             min(first_seen) AS first_seen, max(last_seen) AS last_seen
-        FROM latest_identifiers GROUP BY id_hash ORDER BY id_hash
+        FROM latest_identifiers
+        GROUP BY id_hash, first_seen // 7776000000
+        ORDER BY id_hash, first_seen
         """
     ).to_arrow_table()
     links = connection.sql('SELECT a, b, kind, "at" FROM latest_links')

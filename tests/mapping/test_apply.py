@@ -554,6 +554,59 @@ def test_costs_of_two_blocks_or_two_streamers_are_two_costs(tmp_path):
     assert len(set(ids)) == 4
 
 
+def test_costs_alike_but_for_their_amount_are_all_kept(tmp_path):
+    block = """
+    [[costs]]
+    platform = { value = "douyin" }
+    kind = { value = "ads" }
+    amount_fen = { from = "fee", as = "yuan" }
+    at = { from = "t", as = "time" }
+    """
+    fees = ["10", "12", "10", "7"]
+    made = run(tmp_path, block, [{"fee": fee, "t": T} for fee in fees])
+    found = {i: fee for i, fee in rows_of(made, "costs", "cost_id", "amount_fen")}
+    assert sorted(found.values()) == [700, 1000, 1200], "what is told twice is one"
+    again = run(tmp_path, block, [{"fee": fee, "t": T} for fee in fees])
+    assert dict(rows_of(again, "costs", "cost_id", "amount_fen")) == found
+
+
+def test_a_commission_keeps_its_id_when_its_streamer_and_time_come_later(tmp_path):
+    block = """
+    [[costs]]
+    platform = { value = "wechat" }
+    kind = { value = "commission" }
+    amount_fen = { from = "fee", as = "yuan" }
+    at = { from = "t", as = "time" }
+    scope = { value = "order" }
+    scope_id = "order"
+    streamer = [{ from = "who", type = "finder_id" }]
+    """
+    early = {"fee": "10", "t": T, "order": "O1", "who": None}
+    late = {"fee": "9", "t": "2026-11-20 08:00:00", "order": "O1", "who": "f1"}
+    ids = [rows_of(run(tmp_path, block, [row]), "costs", "cost_id") for row in (early, late)]
+    assert ids[0] == ids[1]
+
+
+def test_lines_without_a_number_are_counted_within_their_order(tmp_path):
+    block = """
+    [[order_lines]]
+    platform = { value = "wechat" }
+    order_id = "order"
+    sku_id = "sku"
+    paid_fen = { from = "paid", as = "yuan" }
+    """
+    rows = [
+        {"order": "O1", "sku": "S1", "paid": "99"},
+        {"order": "O1", "sku": "S1", "paid": "0"},
+        {"order": "O1", "sku": "S2", "paid": "5"},
+        {"order": "O2", "sku": "S1", "paid": "99"},
+    ]
+    ids = [i for (i,) in rows_of(run(tmp_path, block, rows), "order_lines", "line_id")]
+    assert len(set(ids)) == 4
+    alone = rows_of(run(tmp_path, block, rows[:2]), "order_lines", "line_id")
+    assert [i for (i,) in alone] == ids[:2]
+
+
 # ---------------------------------------------------------------------- people
 
 

@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution.errors import ConfigError
+from attribution.intake.shipped import shipped
 from attribution.store.steps import NOT_REVENUE
+from attribution.store.store import open_store
 from attribution.store.tables import PROVENANCE, TABLES
 from attribution.store.views import ViewOptions, steps
 from attribution.workspace import Exclude
+from tests.brand import sample_brand
 from tests.store.planted import DAY, listed, ms, one, planted
 
 T = ms("2026-11-11 20:00:00")
@@ -192,6 +195,8 @@ def test_costs_and_claims_are_under_their_streamer():
                 {"claim_id": "1", "session_id": "r2"},
                 {"claim_id": "2", **nobody},
                 {"claim_id": "3", "order_id": "11"},
+                {"claim_id": "4", "order_id": "99", "line_id": "11"},
+                {"claim_id": "5", "line_id": "11"},
             ],
             "orders": [order("1")],
             "order_lines": [line("1", "11")],
@@ -213,7 +218,84 @@ def test_costs_and_claims_are_under_their_streamer():
         ("1", None, "s2"),
         ("2", None, "unknown"),
         ("3", "1", None),
+        ("4", "99", None),
+        ("5", "1", None),
     ]
+
+
+def cost(cost_id, scope_id, amount_fen=100, **more):
+    usual = {"kind": "commission", "scope": "line", "state": "estimated", "at": T}
+    return {**usual, "cost_id": cost_id, "scope_id": scope_id, "amount_fen": amount_fen, **more}
+
+
+def bill(cost_id, scope_id, amount_fen=90, **more):
+    later = {"state": "settled", "source_doc": f"B{cost_id}", "at": T + DAY}
+    return cost(cost_id, scope_id, amount_fen, **{**later, **more})
+
+
+@pytest.mark.parametrize(
+    ("rows", "counted", "replaced"),
+    [
+        # For the line itself, be the bill 0.
+        ([cost("a", "11"), bill("b", "11")], {"b"}, {"a": "Bb"}),
+        ([cost("a", "11", state="settled"), bill("b", "11", 0)], {"b"}, {"a": "Bb"}),
+        # Lines of one order, each with its own.
+        ([cost("a", "11"), cost("b", "12"), bill("c", "12")], {"a", "c"}, {"b": "Bc"}),
+        # Told once for the whole order, whose number it has; a bill of 0 for a line says nothing.
+        ([cost("a", "1"), bill("b", "11"), bill("c", "12")], {"b", "c"}, {"a": "Bb"}),
+        ([cost("a", "1", scope="order"), bill("b", "12")], {"b"}, {"a": "Bb"}),
+        ([cost("a", "1"), bill("b", "12", 0)], {"a", "b"}, {}),
+        ([cost("a", "12"), bill("b", "11")], {"a", "b"}, {}),
+        ([cost("a", "11"), cost("b", "12"), bill("c", "1", scope="order")], {"c"},
+         {"a": "Bc", "b": "Bc"}),
+        # A bill and its reversal are two bills, and an estimate of another kind or platform stays.
+        ([bill("a", "11"), bill("b", "11", -90)], {"a", "b"}, {}),
+        ([cost("a", "11", kind="agency_fee"), bill("b", "11")], {"a", "b"}, {}),
+        ([cost("a", "11", platform="taobao"), bill("b", "11")], {"a", "b"}, {}),
+        # Neither order nor line is known: the number alone tells.
+        ([cost("a", "77"), bill("b", "77"), cost("c", "78")], {"b", "c"}, {"a": "Bb"}),
+        # What is not of a line or an order is never replaced, and an unsettled bill replaces none.
+        ([cost("a", "11", scope="session"), bill("b", "11")], {"a", "b"}, {}),
+        ([cost("a", "11"), bill("b", "11", state="confirmed")], {"a", "b"}, {}),
+    ],
+)  # fmt: skip
+def test_a_settled_bill_replaces_the_estimate_of_another_document(rows, counted, replaced):
+    world = planted(
+        {"orders": [order("1")], "order_lines": [line("1", "11"), line("1", "12")], "costs": rows}
+    )
+    assert {row["cost_id"] for row in listed(world, "costs")} == counted
+    found = {row["cost_id"]: row["replaced_by"] for row in listed(world, "replaced_costs")}
+    assert found == replaced
+    assert counted | set(replaced) == {row["cost_id"] for row in rows}
+
+
+def test_a_bill_after_as_of_replaces_nothing_yet():
+    rows = {"costs": [cost("a", "11"), bill("b", "11")]}
+    assert one(planted(rows, ViewOptions(as_of=T)), "costs")["cost_id"] == "a"
+
+
+def test_the_samples_commission_stands_once_and_nothing_is_lost(tmp_path):
+    """Estimates less those that are billed, and all bills, from the raw files themselves."""
+    raw = shipped("data", "sample", "raw") / "douyin"
+    estimates, bills = {}, {}
+    for file in sorted(raw.glob("commission*.json")):
+        for row in json.loads(file.read_text("utf-8"))["data"]["orders"]:
+            real = row["flow_point"] in ("SETTLE", "REFUND") or row["shop_real_commission"]
+            fee = row["shop_real_commission" if real else "shop_estimated_commission"]
+            newest = max((row["update_time"], fee), estimates.get(row["order_id"], ("", 0)))
+            estimates[row["order_id"]] = newest
+    for file in sorted(raw.glob("settlement*.json")):
+        for row in json.loads(file.read_text("utf-8"))["data"]:
+            bills[row["order_id"], row["request_no"]] = row["commission"]
+    assert estimates
+    assert bills
+    billed = {line for line, _ in bills}
+    open_fen = sum(fee for number, (_, fee) in estimates.items() if number not in billed)
+    gone_fen = sum(fee for number, (_, fee) in estimates.items() if number in billed)
+    store = open_store(sample_brand(tmp_path))
+    chosen = "platform == 'douyin' and kind == 'commission'"
+    assert store.table("costs").query(chosen)["amount_fen"].sum() == open_fen + sum(bills.values())
+    assert store.table("replaced_costs").query(chosen)["amount_fen"].sum() == gone_fen > 0
 
 
 # ---------------------------------------------------------------------- sessions
@@ -312,6 +394,7 @@ def test_an_alliance_row_fills_in_what_its_line_leaves_open():
                 {"order_id": "3", **source},
                 {"order_id": "42", **source},  # names its order by a child's number
                 {"order_id": "99", **source},  # its order is not here yet
+                {"order_id": "98", "line_id": "12", **source},
             ],
         }
     )
@@ -333,7 +416,7 @@ def test_of_several_sources_the_one_with_content_and_the_newest_come_first():
         {
             "order_lines": [line("1", "1")],
             "order_sources": [
-                {"order_id": "1", "_source": "settle", "merchant_net_fen": 5, "updated_at": T + 9},
+                {"order_id": "1", "told_by": "settle", "merchant_net_fen": 5, "updated_at": T + 9},
                 {
                     "order_id": "1",
                     "_source": "b",
@@ -577,6 +660,35 @@ def test_a_row_of_the_erp_without_platform_joins_the_order_of_its_number():
     }
 
 
+def test_one_erp_is_one_however_its_rows_come_and_two_are_two():
+    world = planted(
+        {
+            "orders": [],
+            "erp_orders": [
+                erp("E1", "1", 100, erp="jushuitan", _source="file"),
+                erp("E1", "2", 100, erp="jushuitan", _source="sql"),
+                erp("E1", "3", 70, erp="wangdiantong"),
+                erp("E1", "4", 40),
+            ],
+            "erp_lines": [
+                {"erp": "jushuitan", "erp_order_id": "E1", "order_id": "2", "paid_fen": 30,
+                 "_source": "third"},
+                {"erp": "wangdiantong", "erp_order_id": "E1", "line_id": "x", "paid_fen": 70},
+                {"erp_order_id": "E1", "line_id": "y", "paid_fen": 40},
+            ],
+        }
+    )  # fmt: skip
+    assert {key[1]: row["paid_fen"] for key, row in orders_of(world).items()} == {
+        "1": 70, "2": 30, "3": 70, "4": 40,
+    }  # fmt: skip
+    lines = {row["order_id"]: row["paid_fen"] for row in listed(world, "order_lines")}
+    assert lines == {"2": 30, "3": 70, "4": 40}
+
+
+def test_keys_do_not_depend_on_which_source_told():
+    assert not [name for name, table in TABLES.items() if "_source" in table.key]
+
+
 def test_an_older_state_of_an_erp_order_no_longer_counts():
     world = planted(
         {
@@ -780,6 +892,7 @@ def test_reconciliation_sets_both_sides_beside_each_other_by_day():
         ({"status": "paid"}, True),
         ({"status": "completed", "paid_at": None}, True),
         ({"status": "refund_closed"}, True),
+        ({"status": "refund_closed", "paid_at": None}, False),
         ({"status": "cancelled"}, True),
     ],
 )
@@ -788,6 +901,27 @@ def test_an_order_is_paid_by_its_status_or_its_payment(row, paid):
     assert found["is_paid"] is paid
     assert found["gross_fen"] == found["net_fen"] == found["net_expected_fen"] == 700 * paid
     assert (found["booked_at"] is not None) is paid
+
+
+@pytest.mark.parametrize(
+    ("row", "back", "told"),
+    [
+        ({"paid_at": None}, {}, (True, 700, "booked_at_creation")),
+        ({"status": "refund_closed", "paid_at": None}, {}, (False, 0, None)),
+        ({"status": "refund_closed", "paid_at": None}, {"status": "rejected"}, (False, 0, None)),
+        ({"status": "refund_closed", "paid_at": None}, {"amount_fen": 700},
+         (True, 0, "booked_at_creation")),
+        # Only the deposit was paid, and it went back.
+        ({"status": "refund_closed", "paid_at": None, "deposit_paid_at": T}, {"amount_fen": 50},
+         (False, 0, None)),
+    ],
+)  # fmt: skip
+def test_a_closed_order_counts_only_if_it_was_paid_and_a_guessed_day_is_said(row, back, told):
+    refunds = [refund("r", 100, order_id="1") | back] if back else []
+    world = planted({"orders": [order("1", 700, **row)], "refunds": refunds})
+    found = one(world, "orders")
+    assert (found["is_paid"], found["net_fen"], found["revenue_note"]) == told
+    assert (found["booked_at"] == T) is told[0]
 
 
 def test_a_presale_is_attributed_at_deposit_and_booked_at_final_payment():
@@ -823,10 +957,11 @@ def test_a_presale_is_attributed_at_deposit_and_booked_at_final_payment():
         (1000, [(900, "normal")], 1000, 100 - 30),
         (1000, [(970, "normal"), (0, "gift")], 1000, 0),
         (1000, [(970, "normal"), (500, "gift")], 970, -500),  # the gift's list price
-        (1000, [(600, "normal"), (400, "sample")], 600, -30),
-        (990, [(990, "sample")], 0, -30),
-        (0, [(0, "zero_yuan")], 0, -30),
+        (1000, [(600, "normal"), (400, "sample")], 600, 0),
+        (990, [(990, "sample")], 0, 0),
+        (0, [(0, "zero_yuan")], 0, 0),
         (1000, [(1200, "normal")], 1000, -230),
+        (1000, [(1000, "normal")], 1000, 0),  # the line's amount holds the freight
     ],
 )
 def test_gross_is_what_was_paid_for_lines_that_earn(paid, lines, gross, residual):
@@ -942,6 +1077,8 @@ def test_a_refund_finds_its_order_by_its_number_its_line_or_its_goods():
                 refund("parent", 1, line_id="2"),
                 refund("no line file", 1, line_id="3"),
                 refund("shared number", 1, line_id="same"),
+                refund("waits", 1, order_id="99", line_id="12"),  # the line is another order's
+                refund("waits, too", 1, order_id="98", line_id="2"),
                 refund("unknown", 1, order_id="99", line_id="98"),
                 refund("other platform", 1, order_id="1", platform="taobao"),
                 refund("test", 1, order_id="4"),
@@ -959,6 +1096,8 @@ def test_a_refund_finds_its_order_by_its_number_its_line_or_its_goods():
         "no line file": ("3", "3", True, False),
         "shared number": (None, "same", False, False),
         "unknown": ("99", "98", False, False),
+        "waits": ("99", "12", False, False),
+        "waits, too": ("98", "2", False, False),
         "other platform": ("1", None, False, False),
         "test": ("4", None, True, True),
     }
@@ -1171,11 +1310,42 @@ def test_what_is_later_than_as_of_is_left_out_and_counted():
     assert [row["event_id"] for row in listed(world, "touchpoints")] == ["a"]
     assert {row["cost_id"] for row in listed(world, "costs")} == {"b", "c"}
     later = {row["table_name"]: row["rows"] for row in listed(world, "later_rows")}
-    assert later == {
-        "orders": 1, "erp_orders": 2, "refunds": 1, "touchpoints": 1, "costs": 1,
-        "platform_claims": 0, "sessions": 1, "session_products": 0,
-    }  # fmt: skip
+    assert later == LATER
     assert one(world, "as_of")["at"] == T
+
+
+LATER = {
+    "orders": 1, "erp_orders": 2, "refunds": 1, "touchpoints": 1, "costs": 1,
+    "platform_claims": 0, "sessions": 1, "session_products": 0,
+}  # fmt: skip
+
+
+def test_an_order_of_the_erp_that_is_paid_after_as_of_is_not_paid():
+    rows = {
+        "erp_orders": [
+            erp("E1", "1", 50, created_at=T - 1, paid_at=T + 1),
+            erp("E2", "2", 60, created_at=T - 1, paid_at=T),
+        ]
+    }
+    world = planted(rows, ViewOptions(as_of=T))
+    names = ("status", "is_paid", "paid_at", "booked_at", "gross_fen")
+    assert {key[1]: tuple(r[n] for n in names) for key, r in orders_of(world).items()} == {
+        "1": ("created", False, None, None, 0),
+        "2": ("paid", True, T, T, 60),
+    }
+    assert one(world, "order_reconciliation")["erp_orders"] == 1
+
+
+def test_what_is_settled_after_as_of_has_not_been_paid_out():
+    rows = {
+        "orders": [order("1", paid_at=T - DAY, created_at=T - DAY)],
+        "order_sources": [
+            {"order_id": "1", "line_id": "a", "merchant_net_fen": 4, "settled_at": T},
+            {"order_id": "1", "line_id": "b", "merchant_net_fen": 5, "settled_at": T + 1},
+        ],
+    }
+    found = one(planted(rows, ViewOptions(as_of=T)), "orders")
+    assert found["merchant_net_fen"] == 4
 
 
 def test_as_of_is_by_default_the_latest_instant_in_the_data():
@@ -1188,3 +1358,48 @@ def test_as_of_is_by_default_the_latest_instant_in_the_data():
     )
     assert one(world, "as_of")["at"] == T + 7
     assert one(planted({}), "as_of")["at"] is None
+
+
+ABSURD = ms("2096-02-01 00:00:00")
+
+
+def test_a_few_absurd_dates_are_listed_and_make_no_order_old():
+    """Without them and with them, an order is expected to keep the same."""
+    old = [order(f"old{i}", 1000, created_at=T - 9 * DAY, paid_at=T - 9 * DAY) for i in range(20)]
+    back = [
+        refund(f"r{i}", 500, order_id=f"old{i}", applied_at=T - 8 * DAY, final_at=T - 7 * DAY)
+        for i in range(20)
+    ]
+    absurd = [
+        order("typo", 1000, created_at=ABSURD, paid_at=ABSURD + DAY),
+        order("typo in part", 1000, paid_at=T, completed_at=ABSURD + 2 * DAY),
+    ]
+    told = []
+    for more in ([], absurd):
+        world = planted({"orders": [*old, order("new", 1000), *more], "refunds": back})
+        assert one(world, "as_of")["at"] == T
+        told.append(orders_of(world)["douyin", "new"]["net_expected_fen"])
+        later = {r["table_name"]: (r["rows"], r["latest_at"]) for r in listed(world, "later_rows")}
+        assert later["orders"] == ((1, ABSURD) if more else (0, None))
+    assert told[0] == told[1] < 1000
+
+
+@pytest.mark.parametrize(
+    ("days", "now"),
+    [
+        ([0], 0),
+        ([0, 30, 60], 60),
+        ([0, 31], 0),  # as many rows: the earlier
+        ([0, 0, 31], 0),
+        ([0, 31, 31], 31),
+        ([0, *[90] * 5, *[200] * 4], 90),  # few rows everywhere: the most
+        ([0] * 50 + [90] * 5, 0),
+        ([0] * 50 + [90] * 10, 90),
+        ([0] * 50 + [90] * 20 + [91] * 1 + [400] * 2, 91),
+        ([*range(0, 400, 31)], 0),
+        ([0] * 20_000 + [90] * 19, 0),
+    ],
+)
+def test_now_is_the_end_of_the_latest_days_that_have_some_weight(days, now):
+    touches = [{"event_id": str(i), "at": T + day * DAY} for i, day in enumerate(days)]
+    assert one(planted({"touchpoints": touches}), "as_of")["at"] == T + now * DAY
