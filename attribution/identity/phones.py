@@ -36,9 +36,9 @@ _MAYBE = r"1[^0-9A-Za-z]*[3-9](?:[^0-9A-Za-z]*[0-9]){9}"
 _UNSEEN = r"[\p{Cf}\pM]+"
 _SEPARATORS = r"[\s\pZ\pC\p{Pd}\p{Ps}\p{Pe}\p{Pc}\p{Pi}\p{Pf}.·•・。/\\+'\"~−]+"
 _LEFT, _RIGHT = r"(^|[^\pL\pN])", r"([^\pL\pN]|$)"
-# Random hexadecimal ids hold such a run by chance: UUIDs, the lengths hashes have, and a run
-# between two letters.
-_HEX_IDS = tuple(
+# Random ids hold such a run by chance: UUIDs, the lengths hashes have, a run between two letters;
+# and tokens that mix digits and letters before or behind it.
+_RANDOM_IDS = tuple(
     f"{_LEFT}(?:{body}){_RIGHT}"
     for h, letter in (("[0-9a-f]", "[a-f]"), ("[0-9A-F]", "[A-F]"))
     for body in (
@@ -46,6 +46,9 @@ _HEX_IDS = tuple(
         rf"{h}{{16}}|{h}{{24}}|{h}{{32}}|{h}{{40}}|{h}{{64}}",
         rf"{h}*{letter}{_RUN}{letter}{h}*",
     )
+) + (
+    f"{_LEFT}(?:[0-9A-Za-z]*[0-9][A-Za-z]+{_RUN}[0-9A-Za-z]*){_RIGHT}",
+    f"{_LEFT}(?:[0-9A-Za-z]*{_RUN}[A-Za-z]+[0-9][0-9A-Za-z]*){_RIGHT}",
 )
 # A number of a line behind (or of a shop before) a long id is no part of one phone.
 _SUFFIX = r"([0-9]{8,})[-_./]([0-9]{1,3})([^0-9]|$)"
@@ -177,7 +180,7 @@ def _among_signs(plain: pa.StringArray) -> NDArray[np.bool_]:
 
 def _without_hex_ids(texts: pa.StringArray) -> pa.StringArray:
     if pc.any(pc.match_substring_regex(texts, "[A-Fa-f]")).as_py():
-        for pattern in _HEX_IDS:
+        for pattern in _RANDOM_IDS:
             texts = pc.replace_substring_regex(texts, pattern, r"\1x\2")
     return texts
 

@@ -227,3 +227,9 @@ def test_a_run_of_eleven_digits_alone_is_found_in_any_text(texts):
         digits = re.sub(r"[\s_-]", "", text)
         if not re.search(r"1[3-9]\d{9}", digits):
             assert not one
+
+
+def test_a_token_of_mixed_signs_is_an_id_and_a_word_before_a_number_is_not():
+    ids = ["wx07b9ca15582602953", "a1b13912345678c", "13912345678x9"]
+    phones = ["M13912345678", "tel13912345678", "order-13912345678"]
+    assert holds_mobile(pa.array(ids + phones)).tolist() == [False] * 3 + [True] * 3

@@ -564,7 +564,7 @@ def test_costs_alike_but_for_their_amount_are_all_kept(tmp_path):
     """
     fees = ["10", "12", "10", "7"]
     made = run(tmp_path, block, [{"fee": fee, "t": T} for fee in fees])
-    found = {i: fee for i, fee in rows_of(made, "costs", "cost_id", "amount_fen")}
+    found = dict(rows_of(made, "costs", "cost_id", "amount_fen"))
     assert sorted(found.values()) == [700, 1000, 1200], "what is told twice is one"
     again = run(tmp_path, block, [{"fee": fee, "t": T} for fee in fees])
     assert dict(rows_of(again, "costs", "cost_id", "amount_fen")) == found
