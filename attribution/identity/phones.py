@@ -38,15 +38,16 @@ _SEPARATORS = r"[\s\pZ\pC\p{Pd}\p{Ps}\p{Pe}\p{Pc}\p{Pi}\p{Pf}.·•・。/\\+'\"
 _LEFT, _RIGHT = r"(^|[^\pL\pN])", r"([^\pL\pN]|$)"
 # Random ids hold such a run by chance: UUIDs, the lengths hashes have, a run between two letters;
 # and tokens that mix digits and letters before or behind it.
-_RANDOM_IDS = tuple(
-    f"{_LEFT}(?:{body}){_RIGHT}"
-    for h, letter in (("[0-9a-f]", "[a-f]"), ("[0-9A-F]", "[A-F]"))
-    for body in (
-        rf"{h}{{8}}(?:-{h}{{4}}){{3}}-{h}{{12}}",
-        rf"{h}{{16}}|{h}{{24}}|{h}{{32}}|{h}{{40}}|{h}{{64}}",
-        rf"{h}*{letter}{_RUN}{letter}{h}*",
-    )
-) + (
+_RANDOM_IDS = (
+    *(
+        f"{_LEFT}(?:{body}){_RIGHT}"
+        for h, letter in (("[0-9a-f]", "[a-f]"), ("[0-9A-F]", "[A-F]"))
+        for body in (
+            rf"{h}{{8}}(?:-{h}{{4}}){{3}}-{h}{{12}}",
+            rf"{h}{{16}}|{h}{{24}}|{h}{{32}}|{h}{{40}}|{h}{{64}}",
+            rf"{h}*{letter}{_RUN}{letter}{h}*",
+        )
+    ),
     f"{_LEFT}(?:[0-9A-Za-z]*[0-9][A-Za-z]+{_RUN}[0-9A-Za-z]*){_RIGHT}",
     f"{_LEFT}(?:[0-9A-Za-z]*{_RUN}[A-Za-z]+[0-9][0-9A-Za-z]*){_RIGHT}",
 )
