@@ -21,7 +21,7 @@ from attribution.intake.stored import (
     workspace_or_sample,
 )
 from attribution.workspace import FILE, read_workspace
-from tests.brand import truth
+from tests.brand import source, truth
 from tests.store.batches import DAY, NOVEMBER, commit, hash_of, identifier, order, touchpoint
 
 HOUR = 3_600_000
@@ -29,7 +29,8 @@ HOUR = 3_600_000
 
 @pytest.fixture
 def workspace(tmp_path):
-    (tmp_path / FILE).write_text('[brand]\nname = "Acme"\ntimezone = "UTC"\n', encoding="utf-8")
+    text = '[brand]\nname = "Acme"\ntimezone = "UTC"\n' + source("shop", "generic_orders", "*.csv")
+    (tmp_path / FILE).write_text(text, encoding="utf-8")
     return read_workspace(tmp_path)
 
 
@@ -227,7 +228,8 @@ def test_files_are_reported_in_english_and_in_their_own_unit():
 
 def test_no_machine_path_is_in_an_origin(tmp_path):
     workspace = read_workspace(create_workspace(tmp_path / "brand"))
-    commit(workspace.store, "b1", {"orders": [order("o", 1, "ann")]})
+    name = workspace.sources[0].name
+    commit(workspace.store, "b1", {"orders": [order("o", 1, "ann")]}, source=name)
     text = json.dumps(origin_of_store(workspace).inputs)
     assert str(Path(tmp_path)) not in text
     assert hash_of("ann") not in text
