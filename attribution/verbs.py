@@ -113,7 +113,7 @@ def _show_assumed(reports: Sequence[SourceReport]) -> None:
 def ingest(chosen: argparse.Namespace) -> int:
     """Bring what is new into the store."""
     from attribution.intake.ingest import ingest as bring
-    from attribution.store.store import open_store
+    from attribution.store.parts import read_markers
     from attribution.workspace import read_workspace
 
     workspace = read_workspace(chosen.workspace)
@@ -130,7 +130,7 @@ def ingest(chosen: argparse.Namespace) -> int:
         f"{sum(not f.fresh for f in files):,} files were known."
     )
     named = {source.name for source in workspace.sources}
-    aside = [marker for marker in open_store(workspace).batches() if marker.source not in named]
+    aside = [marker for marker in read_markers(workspace.store) if marker.source not in named]
     if aside:
         say(
             f"{len(aside):,} files of sources that attribution.toml no longer names are kept and "

@@ -105,8 +105,8 @@ class Store:
     sources: tuple[str, ...] | None = None
 
     def batches(self) -> tuple[Marker, ...]:
-        """Return what is known of every ingested file, in order of arrival."""
-        return read_markers(self.folder)
+        """Return what is known of every file whose rows are shown, in order of arrival."""
+        return self._listing().markers
 
     def table(self, name: str) -> pd.DataFrame:
         """Return one table as a frame.

@@ -181,7 +181,8 @@ def test_the_workspace_around_a_folder_is_found(workspace):
 
 
 def test_the_workspace_s_own_language_holds_unless_one_is_chosen(workspace):
-    commit(workspace.store, "b1", {"orders": [order("o")]}, source="抖店", file="data/raw/a.json")
+    commit(workspace.store, "b1", {"orders": [order("o")]}, file="data/raw/a.json")
+    commit(workspace.store, "b2", {"orders": [order("o", 2)]}, source="no longer named")
     with workspace_or_sample(start=workspace.folder) as found:
         assert found == workspace
         origin = origin_of_store(found)
@@ -191,7 +192,7 @@ def test_the_workspace_s_own_language_holds_unless_one_is_chosen(workspace):
         "UTC",
         100,
     )
-    assert origin.inputs == ({"source": "抖店", "file": "data/raw/a.json", "sha256": "d"},)
+    assert origin.inputs == ({"source": "shop", "file": "data/raw/a.json", "sha256": "d"},)
     with workspace_or_sample("en", workspace.folder) as found:
         assert origin_of_store(found).language == "en"
         assert read_store(found, level="platform").channels == ()
