@@ -136,7 +136,7 @@ def time_rows(chosen: argparse.Namespace) -> Iterator[Row]:
     runs = _repeat(chosen, measure.run, sys.executable, "-c", "import attribution")
     yield _seconds("`import attribution`, whole process, wall", measure.wall(runs), 1.0)
     runs = _repeat(chosen, _report)
-    yield _seconds("sample report end to end, wall", measure.wall(runs), 15.0)
+    yield _seconds("sample report end to end, from the raw exports, wall", measure.wall(runs), 15.0)
 
 
 def growth_rows(chosen: argparse.Namespace) -> Iterator[Row]:
