@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -53,10 +54,10 @@ class Feed:
 
 @dataclass(frozen=True)
 class Offer:
-    """A file or a query that has not been opened yet; `open` raises DataError if it cannot be."""
+    """A file or a query not opened yet; `with offer.open() as feed` may raise DataError."""
 
     name: str
-    open: Callable[[], Feed]
+    open: Callable[[], AbstractContextManager[Feed]]
 
 
 def offers(workspace: Workspace, source: Source, mapping: Mapping) -> list[Offer]:
@@ -68,7 +69,7 @@ def offers(workspace: Workspace, source: Source, mapping: Mapping) -> list[Offer
         If a path leaves the workspace.
     """
     if source.url is not None and source.sql is not None:
-        return [Offer(_QUERY, partial(_query, source.url, source.sql))]
+        return [Offer(_QUERY, partial(_query, source.url, source.sql, workspace.folder))]
     return [
         Offer(name, partial(_file, path, name, mapping.records, source.sheet))
         for path in files_of(source.files, workspace.folder)
@@ -76,7 +77,8 @@ def offers(workspace: Workspace, source: Source, mapping: Mapping) -> list[Offer
     ]
 
 
-def _file(path: Path, name: str, records: Sequence[str], sheet: str | None) -> Feed:
+@contextmanager
+def _file(path: Path, name: str, records: Sequence[str], sheet: str | None) -> Iterator[Feed]:
     before = stamp_of(path)
     digest = digest_of(path)
 
@@ -89,15 +91,20 @@ def _file(path: Path, name: str, records: Sequence[str], sheet: str | None) -> F
                 "Run again when the export is complete.",
             )
 
-    return Feed(name, digest, batches)
+    yield Feed(name, digest, batches)
 
 
-def _query(url: str, sql: str) -> Feed:
+@contextmanager
+def _query(url: str, sql: str, folder: Path) -> Iterator[Feed]:
     """Read a query into a nameless temporary file, as only its whole content says if it is new."""
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the feed
+    with tempfile.TemporaryFile() as spool:
+        yield _spooled(url, sql, folder, spool)
+
+
+def _spooled(url: str, sql: str, folder: Path, spool: IO[bytes]) -> Feed:
     digest = hashlib.sha256()
     found: list[tuple[NDArray[np.int64], tuple[Broken, ...]]] = []
-    for batch in read_query(url, sql):
+    for batch in read_query(url, sql, folder=folder):
         start = spool.tell()
         with pa.ipc.new_stream(spool, batch.table.schema) as writer:
             writer.write_table(batch.table)

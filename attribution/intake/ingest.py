@@ -309,7 +309,8 @@ def _each_file(reader: _Reader, read: Callable[[Feed], FileReport]) -> SourceRep
     for offer in offers(reader.workspace, reader.source, reader.mapping):
         try:
             _refuse_phone(offer.name)
-            files.append(read(offer.open()))
+            with offer.open() as feed:
+                files.append(read(feed))
         except StoreError:
             raise
         except DataError as error:

@@ -22,6 +22,7 @@ from attribution.sources.raw import Broken, RawBatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.exc import DBAPIError
@@ -55,7 +56,11 @@ _MYSQL_NAMES = (1044, 1049, 1051, 1054, 1142, 1146)
 
 
 def read_query(
-    url: str, sql: str, *, environ: Mapping[str, str] = os.environ
+    url: str,
+    sql: str,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    folder: Path | None = None,
 ) -> Iterator[RawBatch]:
     """Yield the rows of a query in batches, streamed from the server in a read-only session.
 
@@ -71,6 +76,8 @@ def read_query(
         variable NAME, as one must with a password in its query.
     sql
         One SELECT.
+    folder
+        A workspace: an SQLite file is named from there, and lies inside it.
 
     Raises
     ------
@@ -80,7 +87,7 @@ def read_query(
         If the database cannot be reached or refuses the query.
     """
     _refuse_other_statements(sql)
-    engine = _engine(_url(url, environ))
+    engine = _engine(_inside(_url(url, environ), folder))
     read_only = _DIALECTS[engine.dialect.name][2]
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -144,6 +151,19 @@ def _url(text: str, environ: Mapping[str, str]) -> URL:
             "sqlite. Export its table as CSV or Parquet, and name the file in `files`."
         )
     return url.set(drivername=_DIALECTS[dialect][0])
+
+
+def _inside(url: URL, folder: Path | None) -> URL:
+    """Return the URL of an SQLite file with its whole path; others stand as they are."""
+    if folder is None or url.get_backend_name() != "sqlite" or not url.database:
+        return url
+    file = (folder / url.database).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise ConfigError(
+            "found an SQLite file outside the workspace; expected one inside it. Copy it there, "
+            "and name it from there, such as sqlite:///data/raw/shop.db."
+        )
+    return url.set(database=str(file))
 
 
 def _engine(url: URL) -> Engine:

@@ -6,9 +6,11 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import openpyxl
@@ -293,6 +295,32 @@ def test_formulas_and_markup_in_names_are_text(tmp_path):
     workspace = small(tmp_path, {"products.csv": products}, source("p", "products", "products.csv"))
     ingest(workspace, environ={})
     assert open_store(workspace).table("products")["category"].tolist() == [name]
+
+
+def test_a_query_is_ingested_once_and_its_file_lies_inside(tmp_path):
+    inside = tmp_path / "brand"
+    inside.mkdir()
+    brand(inside, {})
+    columns = ORDERS.strip().split(",")
+    for file in (inside / "data" / "shop.db", tmp_path / "outside.db"):
+        file.parent.mkdir(exist_ok=True)
+        with closing(sqlite3.connect(file)) as opened:
+            opened.execute(f"CREATE TABLE o ({', '.join(columns)})")
+            row = order(1).strip().split(",")
+            opened.execute("INSERT INTO o VALUES (?, ?, ?, ?, ?, ?)", row)
+            opened.commit()
+
+    def workspace(url: str):
+        query = f'url = "{url}"\nsql = "SELECT * FROM o"\n'
+        return small(inside, {}, f'[[source]]\nname = "erp"\nmapping = "mine"\n{query}')
+
+    for fresh in (True, False):
+        (report,) = ingest(workspace("sqlite:///data/shop.db"), environ={})
+        assert [file.fresh for file in report.files] == [fresh]
+    assert orders_of(workspace("sqlite:///data/shop.db"))["paid_fen"].tolist() == [1230]
+    for url in ("sqlite:///../outside.db", f"sqlite:///{tmp_path}/outside.db"):
+        with pytest.raises(ConfigError, match="outside the workspace"):
+            ingest(workspace(url), environ={})
 
 
 def test_a_wrong_enum_in_a_mapping_names_its_line(tmp_path):
