@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -22,8 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Return 0 if done, 1 if it failed, 2 for wrong use or configuration."""
     chosen = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupted)  # a scheduler's stop leaves nothing behind, too
+    done = do.FAILED
     try:
-        return int(chosen.run(chosen))
+        done = int(chosen.run(chosen))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ConfigError as error:
         print(f"attribution: {error}", file=sys.stderr)  # noqa: T201
         return do.WRONG_USE
@@ -33,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AttributionError as error:
         print(f"attribution: {error}", file=sys.stderr)  # noqa: T201
         return do.FAILED
+    return done
 
 
 def _interrupted(_signal: int, _frame: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -89,3 +90,18 @@ def test_a_scheduler_s_stop_leaves_nothing_behind(tmp_path: Path) -> None:
     assert running.returncode == 1
     assert "interrupted; nothing was published" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    gone, written = os.pipe()
+    os.close(gone)
+    done = subprocess.run(
+        [sys.executable, "-m", "attribution", "report", "--workspace", str(tmp_path)],
+        env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
+        stdout=written,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    os.close(written)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -118,10 +118,6 @@ class Keyring:
         distinct = _distinct(namespace, values)
         return self._each(id_type, distinct, self._newest).take(distinct.codes)
 
-    def hash_one(self, id_type: str, namespace: str | None, value: str) -> str:
-        """Return the hash of one identifier under the newest key."""
-        return self.hash_each(id_type, namespace, value)[0]
-
     def hash_each(self, id_type: str, namespace: str | None, value: str) -> tuple[str, ...]:
         """Return the hash of one identifier under every key, the newest first."""
         distinct = _Distinct(pa.array([0]), [(namespace or "", [value])])

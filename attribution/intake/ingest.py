@@ -25,7 +25,8 @@ from attribution.intake.feeds import Feed, offers
 from attribution.intake.landing import is_landing, publish
 from attribution.intake.shipped import shipped
 from attribution.intake.tag import untagged
-from attribution.mapping.apply import Context, Emission, apply, check_columns
+from attribution.mapping.apply import Context, Emission, apply
+from attribution.mapping.file_columns import check_columns
 from attribution.mapping.mapping_file import Mapping, read_mapping
 from attribution.sources.files import digest_of, ignored_files
 from attribution.store.forget import finish_forgetting

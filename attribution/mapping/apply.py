@@ -7,12 +7,9 @@ stands in, once for each such value; the row's other blocks do not suffer by it.
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -20,11 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attribution.errors import DataError
 from attribution.identity.phones import holds_mobile
-from attribution.mapping.blocks import DERIVED_IDS, IDENTITIES, Block, Condition, Field, table_of
+from attribution.mapping.blocks import DERIVED_IDS, IDENTITIES, Block, Field, table_of
 from attribution.mapping.column import read_column
-from attribution.mapping.mapping_file import completed, read_names
+from attribution.mapping.mapping_file import completed
 from attribution.mapping.people import (
     Evidence,
     Hasher,
@@ -34,7 +30,7 @@ from attribution.mapping.people import (
     seen,
     whose,
 )
-from attribution.mapping.source_path import Entry, Rows, SourcePath, parse_path
+from attribution.mapping.source_path import Rows
 from attribution.mapping.transforms import (
     Code,
     Fault,
@@ -44,7 +40,7 @@ from attribution.mapping.transforms import (
     shapes,
     word,
 )
-from attribution.mapping.vocabulary import is_header
+from attribution.mapping.view import View, flags
 from attribution.store.tables import TABLES, Column, Table
 
 if TYPE_CHECKING:
@@ -53,7 +49,7 @@ if TYPE_CHECKING:
     from attribution.mapping.blocks import Mapping
     from attribution.sources.raw import RawBatch
 
-__all__ = ["REJECTED", "Context", "Emission", "Hasher", "apply", "check_columns"]
+__all__ = ["REJECTED", "Context", "Emission", "Hasher", "apply"]
 
 REJECTED = pa.schema(
     [
@@ -93,14 +89,9 @@ _REVERSIBLE = (
     ("orders", "merchant_net_fen"),
     ("order_sources", "merchant_net_fen"),
 )
-_CANONICAL = frozenset(column.name for table in TABLES.values() for column in table.columns)
-_MOST_DIGITS = 4  # in a name that is shown
 _HASHED_REMEDY = 'Say as = "phone" in the mapping: the number is hashed and never kept.'
 _PERSONAL = ("phone_index", "addressee_key", "sharer_ref")
-_WITH_LINES = ("order_lines", "erp_lines")  # an order always has some
 _ID_DIGITS = 24
-_SHOWN_NAMES = 30
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]]{0,40}")
 
 
 @dataclass(frozen=True)
@@ -174,83 +165,7 @@ def apply(mapping: Mapping, raw: RawBatch, context: Context) -> Emission:
     )
 
 
-def check_columns(
-    mapping: Mapping,
-    schema: pa.Schema,
-    values: Sequence[tuple[str, str]] = (),
-    source: str | None = None,
-) -> None:
-    """Refuse a file that lacks what a required column is read from.
-
-    A block of which the file has nothing at all is not meant by it; one of which it has a part
-    has lost the rest, most often because the platform renamed a column.
-
-    Parameters
-    ----------
-    values, source
-        Constants of the source, and its name.
-
-    Raises
-    ------
-    ConfigError
-        If a constant does not fit the mapping.
-    DataError
-        Naming what is missing, what is there, and what it may be called now.
-    """
-    whole = completed(mapping, values, source)
-    view = _View(Rows.of(schema.empty_table()), dict(values))
-    nested = any(pa.types.is_nested(kind) for kind in schema.types)
-    lacking = [(block, *_lacking(block, view, nested=nested)) for block in whole.blocks]
-    meant = [(block, missing) for block, there, missing in lacking if there]
-    if not meant:
-        meant = [(block, missing) for block, _, missing in lacking if missing][:1]
-    for block, missing in meant:
-        if missing:
-            raise _missing(block, missing, schema, read_names(mapping))
-
-
 # ---------------------------------------------------------------------- rows as they come
-
-
-@dataclass(frozen=True)
-class _View:
-    """Rows, and the constants that stand in for fields they lack."""
-
-    rows: Rows
-    values: dict[str, str]
-
-    def leaf(self, paths: Sequence[SourcePath]) -> pa.Array | None:
-        """Return the value of each row at the first path that exists, (n,)."""
-        for path in paths:
-            found = self.rows.leaf(path)
-            if found is not None:
-                return found
-        for path in paths:
-            if path.text in self.values:
-                return pa.repeat(pa.scalar(self.values[path.text]), self.rows.count)
-        return None
-
-    def holds(self, test: Condition) -> NDArray[np.bool_]:
-        """Return the rows for which a condition holds, (n,)."""
-        leaf = self.leaf(test.paths)
-        if leaf is None:
-            empty = "" in test.among or (bool(test.not_among) and "" not in test.not_among)
-            return np.full(self.rows.count, empty)
-        found = pc.fill_null(cells(leaf), "")
-        if test.contains:
-            hits = np.zeros(self.rows.count, bool)
-            for part in test.contains:
-                hits |= _bools(pc.match_substring(found, part))
-            return hits
-        listed = test.among or test.not_among
-        among = _bools(pc.is_in(found, pa.array(listed, pa.string())))
-        return among if test.among else ~among
-
-    def where(self, test: Condition | None, leaf: pa.Array) -> pa.Array:
-        """Return a field with null in the rows for which a condition does not hold."""
-        if test is None:
-            return leaf
-        return leaf.take(pa.array(np.arange(len(leaf)), mask=~self.holds(test)))
 
 
 class _Source:
@@ -262,7 +177,7 @@ class _Source:
         rows = Rows.of(raw.table)
         if self.headers.any():
             rows = rows.take(np.flatnonzero(~self.headers))
-        self.view = _View(rows, dict(context.values))
+        self.view = View(rows, dict(context.values))
 
     def refused(self, table: str) -> pa.Table:
         """Return the rows that are none: broken ones, and repeated headers."""
@@ -292,15 +207,15 @@ def _headers(table: pa.Table) -> NDArray[np.bool_]:
     if not flat:
         return none
     # One column clears nearly every file.
-    hits = np.flatnonzero(_bools(pc.match_substring(table.column(flat[0]), flat[0])))
+    hits = np.flatnonzero(flags(pc.match_substring(table.column(flat[0]), flat[0])))
     if not len(hits):
         return none
     few = table.select(flat).take(pa.array(hits))
     filled, same = np.zeros(len(hits), int), np.zeros(len(hits), int)
     for name in flat:
         values = cells(few.column(name).combine_chunks())
-        filled += _bools(values.is_valid())
-        same += _bools(pc.equal(values, name))
+        filled += flags(values.is_valid())
+        same += flags(pc.equal(values, name))
     none[hits] = (same == filled) & (same >= min(2, len(flat)))
     return none
 
@@ -309,14 +224,6 @@ def _is_text(schema: pa.Schema, name: str) -> bool:
     fields = schema.get_all_field_indices(name)
     kind = schema.field(fields[0]).type
     return len(fields) == 1 and bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _bools(array: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Return booleans (n,), null as false."""
-    filled = pc.fill_null(array, False)
-    if isinstance(filled, pa.ChunkedArray):
-        return np.asarray(filled.to_numpy(), bool)
-    return np.asarray(filled.to_numpy(zero_copy_only=False), bool)
 
 
 # ---------------------------------------------------------------------- one block
@@ -349,7 +256,7 @@ def _made(block: Block, source: _Source, place: str) -> _Made:
     return _Rows(block, view, parts, source, place).made(context, excluded)
 
 
-def _split(block: Block, view: _View) -> tuple[_View, pa.Array | None]:
+def _split(block: Block, view: View) -> tuple[View, pa.Array | None]:
     """Repeat each row for every value in its split cell, and return these values."""
     ways = [way for _, ways in block.columns for way in ways if way.split is not None]
     leaf = view.leaf(ways[0].paths) if ways else None
@@ -359,7 +266,7 @@ def _split(block: Block, view: _View) -> tuple[_View, pa.Array | None]:
     if not pa.types.is_list(leaf.type):
         lists = pc.split_pattern(cells(leaf, ways[0].null_if), ways[0].split)
     items = cells(lists.flatten())
-    there = _bools(items.is_valid())
+    there = flags(items.is_valid())
     owners = np.asarray(pc.list_parent_indices(lists))[there]
     bare = np.setdiff1d(np.arange(view.rows.count), owners)
     order = np.argsort(np.concatenate([owners, bare]), kind="stable")
@@ -369,8 +276,8 @@ def _split(block: Block, view: _View) -> tuple[_View, pa.Array | None]:
 
 
 def _skipped(
-    block: Block, view: _View, parts: pa.Array | None
-) -> tuple[_View, pa.Array | None, dict[str, int]]:
+    block: Block, view: View, parts: pa.Array | None
+) -> tuple[View, pa.Array | None, dict[str, int]]:
     excluded: Counter[str] = Counter()
     left = np.ones(view.rows.count, bool)
     for rule in block.skip:
@@ -402,7 +309,7 @@ class _Rows:
     """The rows one block makes, column by column, and what was found wrong on the way."""
 
     def __init__(
-        self, block: Block, view: _View, parts: pa.Array | None, source: _Source, place: str
+        self, block: Block, view: View, parts: pa.Array | None, source: _Source, place: str
     ) -> None:
         self.block, self.view, self.parts = block, view, parts
         self.source, self.place = source, place
@@ -463,7 +370,7 @@ class _Rows:
                 if len(fault.rows):
                     faults.append(fault)
                     open_[fault.rows] = False
-            open_ &= ~_bools(values.is_valid())
+            open_ &= ~flags(values.is_valid())
         return Reading(values, tuple(faults))
 
     def way(self, column: Column, way: Field) -> Reading | None:
@@ -530,7 +437,7 @@ class _Rows:
         at, received = self.arrays.get(self.table.at or ""), self.arrays.get("received_at")
         if at is None or received is None:
             return
-        late = np.flatnonzero(_bools(pc.greater(pc.subtract(at, received), _SKEW_MS)))
+        late = np.flatnonzero(flags(pc.greater(pc.subtract(at, received), _SKEW_MS)))
         if len(late):
             found = pa.repeat(pa.scalar("a time more than a day after it was received"), len(late))
             fault = Fault(
@@ -557,7 +464,7 @@ class _Rows:
                     read = _unphoned(identifier(self.view.where(person.when, field)))
                     namespace = read.values
                     # An identifier within an app that cannot be read is nobody's.
-                    filled = _bools(self.view.where(person.when, leaf).is_valid())
+                    filled = flags(self.view.where(person.when, leaf).is_valid())
                     inside = [_within(fault, filled) for fault in read.faults]
                     self.faults += [("namespace", fault) for fault in inside if len(fault.rows)]
             one = seen(person, self.view.where(person.when, leaf), namespace, hasher, self.place)
@@ -579,7 +486,7 @@ class _Rows:
         values = self.arrays[column.name]
         if not values.null_count:
             return
-        empty = ~_bools(values.is_valid())
+        empty = ~flags(values.is_valid())
         for name, fault in self.faults:
             if name == column.name:
                 empty[fault.rows] = False
@@ -801,121 +708,3 @@ def _stored(rows: pa.Table, table: Table, context: Context) -> pa.Table:
         else:
             columns.append(pa.nulls(rows.num_rows, field.type))
     return pa.Table.from_arrays(columns, schema=table.schema)
-
-
-# ---------------------------------------------------------------------- columns of a file
-
-
-def _lacking(
-    block: Block, view: _View, *, nested: bool
-) -> tuple[bool, list[tuple[str, tuple[str, ...]]]]:
-    """Return whether a file is meant to fill a block, and the required columns it cannot fill."""
-    if block.rows is not None:
-        rows = view.rows.each(block.rows)
-        if rows is None:
-            essential = nested and block.table in _WITH_LINES
-            return essential, [("rows", (block.rows.text,))]
-        view = replace(view, rows=rows)
-    ways = [way for _, ways in block.columns for way in ways if way.paths]
-    ways += [person.field for person in block.ids]
-    there = any(view.leaf(way.paths) is not None for way in ways)
-    # A rule may leave out every row whose fields are not there.
-    for rule in block.skip:
-        if "" in rule.when.among and view.leaf(rule.when.paths) is None:
-            return there, []
-    missing = []
-    for name, ways_ in block.columns:
-        if not table_of(block.table).column(name).required:
-            continue
-        if any(way.value is not None or view.leaf(way.paths) is not None for way in ways_):
-            continue
-        missing.append((name, tuple(path.text for way in ways_ for path in way.paths)))
-    if block.table == IDENTITIES.name and not there:
-        paths = tuple(path.text for person in block.ids for path in person.field.paths)
-        missing.append(("ids", paths))
-    return there, missing
-
-
-def _missing(
-    block: Block, missing: list[tuple[str, tuple[str, ...]]], schema: pa.Schema, read: set[str]
-) -> DataError:
-    names = _names(schema)
-    looks_like_data = any(sum(sign.isdigit() for sign in name) > 6 for name in schema.names)
-    wanted = "; ".join(f"{' or '.join(paths)} (for {name})" for name, paths in missing)
-    known = {
-        step.name for text in read for step in parse_path(text).steps if isinstance(step, Entry)
-    }
-    known |= read | _CANONICAL
-    shown = [_name_shown(name, known) for name in names]
-    if looks_like_data:
-        remedy = "The first line holds values: put the line with the column names above it."
-    else:
-        # What is read for something else, or has a name of ours, was not renamed.
-        new = [
-            name
-            for name, as_shown in zip(names, shown, strict=True)
-            if name == as_shown and name not in read | _CANONICAL
-        ]
-        near = [
-            (path, close[0])
-            for _, paths in missing
-            for path in paths
-            if (close := get_close_matches(path, new, n=1, cutoff=0.6))
-        ]
-        remedy = (
-            f"Has the platform renamed {near[0][0]!r} to {near[0][1]!r}? Then write the new name "
-            f"beside the old one in a mapping of your own that extends this one."
-            if near
-            else "Check that this is the export the mapping is for; else name the columns in a "
-            "mapping of your own."
-        )
-    rest = len(shown) - _SHOWN_NAMES
-    listed = ", ".join(shown[:_SHOWN_NAMES]) + (f" and {rest} more" if rest > 0 else "")
-    return DataError(
-        f"only the columns {listed}" if shown else "no columns",
-        f"for {block.name} also {wanted}",
-        remedy,
-        column=missing[0][0],
-    )
-
-
-def _name_shown(name: str, known: set[str]) -> str:
-    """Return a field's name where it tells nothing of a person, else each part by its shape.
-
-    The first line of a file without a header holds values, and so may a JSON object's keys.
-    """
-    if name in known or is_header(name):
-        return name
-    many = sum(sign.isdigit() for sign in unicodedata.normalize("NFKC", name)) > _MOST_DIGITS
-    if not many and _PLAIN_NAME.fullmatch(name):
-        return name
-    return ".".join(
-        part if not many and _is_plain(part, known) else _shape(part) for part in name.split(".")
-    )
-
-
-def _is_plain(part: str, known: set[str]) -> bool:
-    bare = part.rstrip("[]")
-    return bare in known or is_header(bare) or bool(_PLAIN_NAME.fullmatch(bare))
-
-
-def _shape(text: str) -> str:
-    return str(shapes(pa.array([text], pa.string()))[0])
-
-
-def _names(schema: pa.Schema) -> list[str]:
-    """Return the names of all fields, nested ones as paths."""
-    found: list[str] = []
-
-    def walk(prefix: str, kind: pa.DataType) -> None:
-        if pa.types.is_struct(kind):
-            for field in kind:
-                walk(f"{prefix}.{field.name}", field.type)
-        elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-            walk(f"{prefix}[]", kind.value_type)
-        else:
-            found.append(prefix)
-
-    for field in schema:
-        walk(field.name, field.type)
-    return found

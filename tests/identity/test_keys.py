@@ -61,7 +61,7 @@ def test_without_a_namespace_it_is_the_empty_one(values):
 def test_without_a_key_ids_are_hashed_plainly_and_phones_refused():
     ring = keyring()
     plain = hashlib.sha256(b"openid\0app\0v").hexdigest()[:32]
-    assert ring.hash_one("openid", "app", "v") == f"0.{plain}"
+    assert ring.hash_each("openid", "app", "v")[0] == f"0.{plain}"
     assert ring.hashes("openid", pa.array(["app"]), pa.array(["v"])).to_pylist() == [f"0.{plain}"]
     assert not ring.can_hash_phones
     with pytest.raises(ConfigError, match=r"ATTRIBUTION_KEY.*") as raised:
@@ -98,7 +98,7 @@ def test_rotation_links_the_hashes_of_older_keys(tmp_path):
         expected(SECOND, "t", "n", "a"),
         "old." + expected(FIRST, "t", "n", "a").partition(".")[2],
     )
-    assert ring.hash_one("t", None, "a") == expected(SECOND, "t", "", "a")
+    assert ring.hash_each("t", None, "a")[0] == expected(SECOND, "t", "", "a")
     assert [len(each) for each in keyring(FIRST).rotations("t", names, values)] == [0, 0]
     assert [len(each) for each in ring.rotations("t", names, pa.nulls(4, pa.string()))] == [0, 0]
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution.errors import ConfigError, DataError
-from attribution.mapping.apply import REJECTED, Context, Emission, apply, check_columns
+from attribution.mapping.apply import REJECTED, Context, Emission, apply
+from attribution.mapping.file_columns import check_columns
 from attribution.mapping.mapping_file import read_mapping
 from attribution.sources.raw import Broken, RawBatch
 from attribution.store.tables import TABLES

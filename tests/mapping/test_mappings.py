@@ -17,8 +17,9 @@ import pyarrow as pa
 import pytest
 
 from attribution.mapping import mapping_file as mapping_module
-from attribution.mapping.apply import Context, apply, check_columns
+from attribution.mapping.apply import Context, apply
 from attribution.mapping.blocks import DERIVED_IDS
+from attribution.mapping.file_columns import check_columns
 from attribution.mapping.mapping_file import completed, mapping_names, read_mapping
 from attribution.sources.files import open_source
 from attribution.store.tables import TABLES
