@@ -27,6 +27,7 @@ __all__ = [
     "arrow",
     "codes",
     "counts",
+    "days_of",
     "duration_ms",
     "held",
     "identifiers",
@@ -41,6 +42,8 @@ _ZONED = r"(:\d{2}|T\d{2}|T\d{4}|T\d{6})([.,]\d+)?\s*(Z|z|[+-]\d{2}(:?\d{2})?)\s
 _DATED = r"\s*\d{4}([-/]\d{1,2}[-/]\d{1,2}|\d{4})(\D|$)"
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01
 _LATEST_MS = 4_102_444_800_000  # 2100-01-01
+_DAY_MS = 86_400_000
+_QUARTER_MS = 900_000
 _EPOCH_UNITS = (
     (1, 1000.0, "seconds"),
     (1_000, 1.0, "milliseconds"),
@@ -265,6 +268,28 @@ def duration_ms(value: str | pd.Timedelta, name: str, *, least: int = 0) -> int:
             'Write a number with a unit, such as "7D", "36h" or "30min".'
         )
     return ms
+
+
+def days_of(ms: NDArray[np.int64], tz: str) -> NDArray[np.int32]:
+    """Return the calendar day of each instant in a time zone, as days since 1970-01-01.
+
+    Parameters
+    ----------
+    ms
+        (n,) UTC epoch milliseconds.
+    tz
+        The time zone of the days, such as "Asia/Shanghai".
+    """
+    zone = _zone(tz)
+    if len(ms) == 0:
+        return np.zeros(0, np.int32)
+    # Clocks are only ever set at a whole quarter of an hour.
+    quarter = ms // _QUARTER_MS
+    first = int(quarter.min())
+    starts = np.arange(first, int(quarter.max()) + 1) * _QUARTER_MS
+    local = pd.DatetimeIndex(starts.astype("datetime64[ms]")).tz_localize("UTC").tz_convert(zone)
+    ahead = local.tz_localize(None).to_numpy().astype("datetime64[ms]").astype(np.int64) - starts
+    return np.asarray((ms + ahead[quarter - first]) // _DAY_MS, dtype=np.int32)
 
 
 def _zone(tz: str) -> ZoneInfo:

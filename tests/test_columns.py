@@ -403,3 +403,15 @@ class TestDuration:
 def test_a_time_is_a_whole_date_and_never_the_clock(text):
     with pytest.raises(DataError, match="a time in ISO form"):
         columns.instants(pd.DataFrame({"at": [text]}), "at", "Asia/Shanghai")
+
+
+@pytest.mark.parametrize("tz", ["Asia/Shanghai", "UTC", "America/New_York", "Australia/Lord_Howe"])
+def test_days_are_those_of_the_calendar(tz):
+    rng = np.random.default_rng(5)
+    # Every quarter of an hour around changes of the clock, and instants at random.
+    spring = np.arange(1_772_000_000_000, 1_776_000_000_000, 450_000)
+    ms = np.concatenate([spring, rng.integers(946_684_800_000, 4_102_444_800_000, 300)])
+    local = pd.DatetimeIndex(ms.astype("datetime64[ms]")).tz_localize("UTC").tz_convert(tz)
+    expected = local.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int32)
+    np.testing.assert_array_equal(columns.days_of(ms, tz), expected)
+    assert columns.days_of(ms[:0], tz).tolist() == []

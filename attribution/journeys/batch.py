@@ -17,10 +17,10 @@ from attribution import columns as door
 from attribution.errors import DataError
 from attribution.journeys import paths as path_text
 from attribution.journeys import rows as rows_door
+from attribution.journeys.arrow import fields_of, table_of
+from attribution.journeys.assembled import Windows, fields_of_rows
 from attribution.journeys.graph import journey_graph
-from attribution.journeys.touchpoints import already_said, assemble
 from attribution.names import DEFAULT_TIMEZONE, VALUE
-from attribution.notes import Note, NoteKind
 from attribution.numerics import sequences
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     import networkx as nx
     from numpy.typing import NDArray
+
+    from attribution.notes import Note
 
 __all__ = ["Journeys"]
 
@@ -67,6 +69,10 @@ class Journeys:
         (n,) the person's block out of 64, or None where there are no persons.
     closed_at
         (n,) UTC epoch milliseconds, or None.
+    day
+        (n,) the day a journey belongs to, int32 days since 1970-01-01 in the time zone of days:
+        the order's, or the last touchpoint's where there is no order, so that it does not move as
+        time goes on; None for path counts.
     order_id
         (n,) the order's id, None for journeys without one; or None for path counts.
     open
@@ -89,6 +95,7 @@ class Journeys:
     weight: NDArray[np.float64] | None = None
     block: NDArray[np.uint8] | None = None
     closed_at: NDArray[np.int64] | None = None
+    day: NDArray[np.int32] | None = None
     order_id: NDArray[np.object_] | None = None
     open: NDArray[np.bool_] | None = None
     segments: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -136,6 +143,7 @@ class Journeys:
             "weight",
             "block",
             "closed_at",
+            "day",
             "order_id",
             "open",
             "segments",
@@ -245,79 +253,35 @@ class Journeys:
         DataError
             For a missing column, an unreadable time, a repeated order id ...
         """
-        windows = {
-            "lookback": door.duration_ms(lookback, "lookback"),
-            "expiry": door.duration_ms(lookback if expiry is None else expiry, "expiry"),
-            "same_visit": door.duration_ms(same_visit, "same_visit"),
-        }
+        windows = Windows(
+            lookback=door.duration_ms(lookback, "lookback"),
+            expiry=door.duration_ms(lookback if expiry is None else expiry, "expiry"),
+            same_visit=door.duration_ms(same_visit, "same_visit"),
+            reuse=reuse,
+        )
         money = rows_door.money_columns(value, values)
         touchpoints, orders = door.held(touchpoints), door.held(orders)
         touch = rows_door.read_touchpoints(touchpoints, person, at, channel, order_id, columns, tz)
         order = rows_door.read_orders(orders, person, at, order_id, money, segments, tz)
-        limit = rows_door.as_of_ms(as_of, tz, touch, order)
-        touch_rows, order_rows = (
-            np.flatnonzero(touch.at <= limit),
-            np.flatnonzero(order.at <= limit),
-        )
-        split = len(touch_rows)
-        person_code, block = rows_door.people(
-            touch.person.take(touch_rows), order.person.take(order_rows)
-        )
-        made = assemble(
-            person_code[:split],
-            touch.at[touch_rows],
-            touch.tie[touch_rows],
-            person_code[split:],
-            order.at[order_rows],
-            exposure=~touch.evidence[touch_rows],
-            reuse=reuse,
-            as_of=limit,
-            **windows,
-        )
-        zoneless = int(touch.naive[touch_rows].sum() + order.naive[order_rows].sum())
-        left_out = len(touch.at) + len(order.at) - len(touch_rows) - len(order_rows)
-        notes = tuple(
-            note
-            for note in (
-                Note(NoteKind.WITHOUT_ZONE, zoneless, tz),
-                Note(NoteKind.AFTER_AS_OF, left_out, _iso(limit, tz)),
-                Note(NoteKind.ORDERS_WITHOUT_PERSON, int(order.nobody[order_rows].sum())),
-            )
-            if note.count
-        )
-        has_order = made.order >= 0
-        of_order = order_rows[made.order[has_order]]
-        converted = has_order.astype(np.int64)
+        return cls(**fields_of_rows(touch, order, windows, tz, as_of))
 
-        def of_touch(column: NDArray[Any]) -> NDArray[Any]:
-            return column[touch_rows][made.touch]
+    @classmethod
+    def from_arrow(cls, table: Any) -> Journeys:
+        """Read journeys from a table as the Arrow interface of journeys gives it.
 
-        def from_orders(column: NDArray[Any], missing: Any) -> NDArray[Any]:
-            out = np.full(len(has_order), missing, dtype=np.result_type(column, type(missing)))
-            out[has_order] = column[of_order]
-            return out
+        Parameters
+        ----------
+        table
+            One row per journey, its touchpoints as lists: whatever speaks the Arrow PyCapsule
+            interface. A further column belongs to touchpoints if it holds lists, is money if it
+            holds floating-point numbers, and else labels journeys.
 
-        journeys = cls(
-            channels=touch.channels,
-            offsets=made.offsets,
-            codes=of_touch(touch.code),
-            ages=made.ages,
-            touch={name: of_touch(column) for name, column in touch.carried.items()},
-            evidence=of_touch(touch.evidence) if touch.evidence.any() else None,
-            conversions=converted,
-            nulls=1 - converted,
-            values={name: from_orders(column, 0.0) for name, column in order.values.items()},
-            block=block[made.person],
-            closed_at=made.closed_at,
-            order_id=from_orders(order.order_id, None),
-            open=made.open,
-            segments={name: from_orders(c, None) for name, c in order.segments.items()},
-            notes=notes,
-        )
-        if journeys.evidence is None:
-            return journeys
-        given = int(touch.evidence[touch_rows].sum())
-        return _with_settled_evidence(journeys, touch, touch_rows[made.touch], given)
+        Raises
+        ------
+        DataError
+            For a missing column, or lists of different lengths in one row.
+        """
+        return cls(**fields_of(pa.table(table)))
 
     # ------------------------------------------------------------------ what journeys hold
 
@@ -447,6 +411,7 @@ class Journeys:
                     "weight",
                     "block",
                     "closed_at",
+                    "day",
                     "order_id",
                     "open",
                     "segments",
@@ -511,30 +476,7 @@ class Journeys:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Speak the Arrow PyCapsule interface: one row per journey, touchpoints as lists."""
-        bounds = pa.array(self.offsets)
-
-        def per_touch(column: pa.Array) -> pa.Array:
-            return pa.LargeListArray.from_arrays(bounds, column)
-
-        names = pa.DictionaryArray.from_arrays(
-            pa.array(self.codes), pa.array(self.channels, pa.string())
-        )
-        data = {"channel": per_touch(names)}
-        per = {"age_ms": self.ages, "evidence": self.evidence, **self.touch}
-        data |= {n: per_touch(pa.array(c)) for n, c in per.items() if c is not None}
-        journey = {
-            "conversions": self.conversions,
-            "nulls": self.nulls,
-            **self.values,
-            "weight": self.weight,
-            "block": self.block,
-            "closed_at_ms": self.closed_at,
-            "order_id": self.order_id,
-            "open": self.open,
-            **self.segments,
-        }
-        data |= {n: pa.array(c, from_pandas=True) for n, c in journey.items() if c is not None}
-        stream: object = pa.table(data).__arrow_c_stream__(requested_schema)
+        stream: object = table_of(self).__arrow_c_stream__(requested_schema)
         return stream
 
     def __repr__(self) -> str:
@@ -566,30 +508,6 @@ class Journeys:
         return head + rows + Markup("</table>")
 
 
-def _with_settled_evidence(
-    journeys: Journeys, touch: rows_door.Touchpoints, taken: NDArray[np.int64], given: int
-) -> Journeys:
-    """Keep an order's evidence of its source only where no touchpoint already says as much.
-
-    `taken` (T,) is each touchpoint's row in the frame, `given` how many rows were evidence.
-    """
-    evidence, ages = journeys.evidence, journeys.ages
-    assert evidence is not None  # noqa: S101
-    assert ages is not None  # noqa: S101
-    own = evidence & (ages == 0) & (journeys.conversions[journeys.rows] > 0)
-    if touch.stated_order is not None and journeys.order_id is not None:
-        stated = touch.stated_order[taken]
-        own &= pd.isna(stated) | (stated == journeys.order_id[journeys.rows])
-    places = [pd.factorize(place[taken])[0].astype(np.int64) for place in touch.places.values()]
-    known = already_said(evidence, journeys.rows, journeys.codes.astype(np.int64), places)
-    keep = np.flatnonzero(~evidence | (own & ~known))
-    lengths = np.bincount(journeys.rows[keep], minlength=len(journeys))
-    settled = journeys._with(sequences.offsets_of(lengths), keep, np.arange(len(journeys)))
-    unused = given - len(np.unique(taken[own]))
-    note = (Note(NoteKind.EVIDENCE_UNUSED, unused),) if unused else ()
-    return replace(settled, notes=journeys.notes + note)
-
-
 # ---------------------------------------------------------------------- small helpers
 
 
@@ -609,10 +527,6 @@ def _frozen(column: NDArray[Any], name: str, size: int) -> NDArray[Any]:
 
 def _rebuild(state: dict[str, Any]) -> Journeys:
     return Journeys(**state)
-
-
-def _iso(ms: int, tz: str) -> str:
-    return pd.Timestamp(ms, unit="ms", tz="UTC").tz_convert(tz).isoformat()
 
 
 def _text(array: pa.Array) -> pd.Series[Any]:

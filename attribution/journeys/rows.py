@@ -162,8 +162,15 @@ def read_orders(
             np.asarray(ids.to_pandas(), dtype=object),
             people.is_null().to_numpy(zero_copy_only=False),
             values={name: door.amounts(frame, column) for name, column in values.items()},
-            segments={name: door.plain(frame, name).astype(object) for name in segments},
+            segments={name: _labels(frame, name) for name in segments},
         )
+
+
+def _labels(frame: Any, column: str) -> NDArray[Any]:
+    """Return a column as objects; what is missing is None, whatever the frame says for it."""
+    labels = door.plain(frame, column).astype(object)
+    labels[pd.isna(labels)] = None
+    return labels
 
 
 @contextmanager
