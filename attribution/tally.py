@@ -9,16 +9,19 @@ import numpy as np
 import pandas as pd
 
 from attribution.errors import ModelError
-from attribution.numerics import sequences
+from attribution.numerics import packing, sequences
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from attribution.journeys import Journeys
 
-__all__ = ["Tally", "tally_rows", "tally_weights"]
+__all__ = ["RunningTally", "Tally", "sum_tallies", "tally_keys", "tally_rows", "tally_weights"]
 
 _ROUNDING = 1e-12
+_WAITING = 1 << 19  # rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,21 +73,7 @@ class Tally:
         return len(self.offsets) - 1
 
     def __add__(self, other: Tally) -> Tally:
-        if (self.columns, self.measures) != (other.columns, other.measures):
-            raise ModelError(
-                f"Tallies of {self.columns} and {other.columns} do not add: they come from "
-                "different models or different money columns."
-            )
-        channels = tuple(sorted({*self.channels, *other.channels}))
-        parts = [part._recoded(channels) for part in (self, other)]
-        return tally_rows(
-            channels,
-            self.columns,
-            self.measures,
-            sequences.offsets_of(np.concatenate([np.diff(self.offsets), np.diff(other.offsets)])),
-            np.concatenate(parts),
-            np.concatenate([self.sums, other.sums]),
-        )
+        return sum_tallies([self, other])
 
     def __mul__(self, factor: float) -> Tally:
         sums = self.sums * factor
@@ -160,9 +149,65 @@ class Tally:
         )
 
     def _recoded(self, channels: tuple[str, ...]) -> NDArray[np.int32]:
+        if self.channels == channels or not len(self.codes):
+            return self.codes
         place = {name: code for code, name in enumerate(channels)}
         recode = np.array([place[name] for name in self.channels], dtype=np.int32)
-        return recode[self.codes] if len(self.codes) else self.codes
+        return recode[self.codes]
+
+
+class RunningTally:
+    """The sum of tallies that come one after another.
+
+    A sum is only made once enough rows wait: adding each to a growing sum would read it over and
+    over.
+    """
+
+    def __init__(self) -> None:
+        self._sum: list[Tally] = []
+        self._waiting: list[Tally] = []
+        self._rows = 0  # that wait
+
+    def add(self, tally: Tally) -> None:
+        """Add one more."""
+        self._waiting.append(tally)
+        self._rows += len(tally)
+        if self._rows > max(_WAITING, 2 * sum(len(each) for each in self._sum)):
+            self._sum, self._waiting, self._rows = [self.total()], [], 0
+
+    def total(self) -> Tally:
+        """Return the sum so far; there must be something to add up."""
+        return sum_tallies(self._sum + self._waiting)
+
+
+def sum_tallies(tallies: Sequence[Tally]) -> Tally:
+    """Return the sum of one or more tallies, made at once.
+
+    Raises
+    ------
+    ModelError
+        If they are of different models or different money columns.
+    """
+    first = tallies[0]
+    if len(tallies) == 1:
+        return first
+    for other in tallies:
+        if (first.columns, first.measures) != (other.columns, other.measures):
+            raise ModelError(
+                f"Tallies of {first.columns} and {other.columns} do not add: they come from "
+                "different models or different money columns."
+            )
+    channels = first.channels
+    if any(other.channels != channels for other in tallies):
+        channels = tuple(sorted({name for each in tallies for name in each.channels}))
+    return tally_rows(
+        channels,
+        first.columns,
+        first.measures,
+        sequences.offsets_of(np.concatenate([np.diff(each.offsets) for each in tallies])),
+        np.concatenate([each._recoded(channels) for each in tallies]),
+        np.concatenate([each.sums for each in tallies]),
+    )
 
 
 def tally_rows(
@@ -177,16 +222,58 @@ def tally_rows(
 
     Where fractions cancel, what rounding leaves of them counts as zero.
     """
+    width = int(np.diff(offsets).max(initial=0))
+    if packing.fits(len(channels), width):
+        keys = packing.pack(offsets, codes, len(channels), width)
+        counted = packing.Keyed(keys, list(amounts.T))
+        return tally_keys(channels, columns, measures, [counted], width)
     first, inverse = sequences.group(offsets, codes)
     sums = sequences.sum_by(inverse, amounts, len(first))
     if (amounts < 0).any():
-        size = sequences.sum_by(inverse, np.abs(amounts), len(first))
-        sums[(np.abs(sums) <= _ROUNDING * size) & (sums != np.rint(sums))] = 0.0
-    kept = (sums != 0).any(axis=1)
+        sums = _settled(sums, sequences.sum_by(inverse, np.abs(amounts), len(first)))
+    kept = np.flatnonzero((sums != 0).any(axis=1))
+    # The form of a tally follows from its keys alone: by integers where they fit, else by hash.
+    left = int(np.diff(offsets)[first[kept]].max(initial=0))
+    if packing.fits(len(channels), left):
+        key_offsets, where = sequences.take(offsets, first[kept])
+        kept = kept[np.argsort(packing.pack(key_offsets, codes[where], len(channels), left))]
     key_offsets, where = sequences.take(offsets, first[kept])
     return Tally(
         channels, columns, measures, key_offsets, codes[where].astype(np.int32), sums[kept]
     )
+
+
+def tally_keys(
+    channels: tuple[str, ...],
+    columns: tuple[str, ...],
+    measures: tuple[str, ...],
+    kinds: Sequence[packing.Keyed],
+    width: int,
+) -> Tally:
+    """Sum keys of at most `width` channels, packed into integers (see `numerics.packing`).
+
+    Each kind has the next columns for its own.
+    """
+    symbols = len(channels)
+    weights = [each for kind in kinds for each in kind.columns if each is not None]
+    if any((each < 0).any() for each in weights):
+        sizes = [
+            packing.Keyed(kind.keys, [None if each is None else np.abs(each) for each in kind[1]])
+            for kind in kinds
+        ]
+        keys, both = packing.totals([*kinds, *sizes], (symbols + 1) ** width)
+        sums = _settled(both[:, : len(columns)], both[:, len(columns) :])
+        kept = (sums != 0).any(axis=1)
+        keys, sums = keys[kept], sums[kept]
+    else:
+        keys, sums = packing.totals(kinds, (symbols + 1) ** width)
+    return Tally(channels, columns, measures, *packing.unpack(keys, symbols, width), sums)
+
+
+def _settled(sums: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return sums without what rounding has left of fractions that cancel."""
+    dust = (np.abs(sums) <= _ROUNDING * sizes) & (sums != np.rint(sums))
+    return np.where(dust, 0.0, sums)
 
 
 def tally_weights(journeys: Journeys, weights: NDArray[np.float64]) -> Tally:
@@ -196,25 +283,16 @@ def tally_weights(journeys: Journeys, weights: NDArray[np.float64]) -> Tally:
     journey whose weights are all zero is left unattributed.
     """
     n = len(journeys.channels)
-    rows = journeys.rows
-    total = np.bincount(rows, weights=weights, minlength=len(journeys))
+    rows, codes = journeys.rows, journeys.codes
     amounts = journeys.amounts()
-    unattributed = total <= 0
-    share = np.divide(weights, total[rows], out=np.zeros(len(rows)), where=total[rows] > 0)
-    credited = np.empty((n + 1, amounts.shape[1]))
-    for measure in range(amounts.shape[1]):
-        credited[:n, measure] = np.bincount(
-            journeys.codes, weights=share * amounts[rows, measure], minlength=n
-        )
-    credited[n] = amounts[unattributed].sum(axis=0)
-    kept = np.flatnonzero((credited != 0).any(axis=1))
-    # Keys must stand in one canonical order, so the n + 1 rows pass through the same door.
-    lengths = (kept < n).astype(np.int64)
-    return tally_rows(
-        journeys.channels,
-        journeys.measures,
-        journeys.measures,
-        sequences.offsets_of(lengths),
-        kept[kept < n],
-        credited[kept],
-    )
+    total = np.bincount(rows, weights, minlength=len(journeys))
+    some = np.flatnonzero(weights != 0)
+    if len(some) < len(rows):  # most rules look at few touchpoints
+        rows, codes, weights = rows[some], codes[some], weights[some]
+    share = weights / total[rows]
+    credited = np.empty((amounts.shape[1], n + 1))
+    for measure, column in enumerate(amounts.T):
+        credited[measure, 0] = column[total <= 0].sum()
+        credited[measure, 1:] = np.bincount(codes, share * column[rows], minlength=n)
+    keys = packing.Keyed(np.arange(n + 1), list(credited))
+    return tally_keys(journeys.channels, journeys.measures, journeys.measures, [keys], 1)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attribution import tally as tally_module
 from attribution.errors import ModelError
 from attribution.numerics.sequences import offsets_of
-from attribution.tally import Tally, tally_rows, tally_weights
+from attribution.tally import RunningTally, Tally, sum_tallies, tally_rows, tally_weights
 from tests.strategies import CHANNELS, Row, build, examples, rows
 
 COLUMNS = ("null", "conversions", "value")
@@ -73,6 +74,30 @@ def test_has_one_form_whatever_the_order(found, random):
     assert one == other
     assert one.sums.tobytes() == other.sums.tobytes()
     assert one.codes.tobytes() == other.codes.tobytes()
+
+
+@examples(60)
+@given(st.lists(entries, min_size=1, max_size=8), st.integers(0, 10))
+def test_many_are_added_at_once_or_one_after_another(parts, waiting):
+    tallies = [make(part) for part in parts]
+    expected = make([each for part in parts for each in part])
+    assert sum_tallies(tallies) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tally_module, "_WAITING", waiting)
+        running = RunningTally()
+        for each in tallies:
+            running.add(each)
+        assert running.total() == expected
+        assert running.total() == expected
+
+
+@examples(60)
+@given(entries, entries)
+def test_keys_too_long_for_an_integer_make_the_same_tally(a, b):
+    """The form follows from the keys that are left, not from those that were on the way."""
+    long = [(("a", "b", "c") * 30, (1, 2, 3))]
+    assert make(a + long) + make(b) - make(long) == make(a + b)
+    assert read(make(a + long)) == read(make(a)) | read(make(long))
 
 
 def test_channels_are_joined():

@@ -11,10 +11,12 @@ import pandas as pd
 from attribution.credit import Credit
 from attribution.errors import ModelError
 from attribution.names import CONVERSION, NULL, START
-from attribution.numerics import chain, sequences
-from attribution.tally import Tally, tally_rows
+from attribution.numerics import chain, chain_slopes, lookup, packing, sequences, walks
+from attribution.tally import RunningTally, Tally, tally_keys, tally_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
@@ -23,11 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Markov"]
 
 Removal = Literal["null", "reconnect"]
-_DIRECT_COUNT = 1 << 25
-_FEW_KEYS = 1 << 20
 _SLICE = 1 << 20  # touchpoints
-_LARGEST_KEY = 1 << 62
 _NO_EFFECT = 1e-12
+_PER_CHAIN = 1e6  # operations of a chain's solution, however small
+_PER_KEY = 300  # the same, for each key of a tally
 
 
 @dataclass(frozen=True)
@@ -73,31 +74,63 @@ class Markov:
         journeys begin and end there. Keys of one more are steps between two states.
         """
         seen = journeys.observed
-        few = (len(seen.channels) + 1) ** (self.order + 1) <= _FEW_KEYS
-        if few and len(seen.codes) > _SLICE:  # small pieces stay in cache, and add up at no cost
-            parts = [self._tally(part) for part in seen.slices(_SLICE)]
-            return sum(parts[1:], start=parts[0])
-        return self._tally(seen)
+        if not packing.fits(len(seen.channels), self.order + 1):
+            return self._tally_long(seen)
+        if len(seen.codes) <= _SLICE:
+            return self._tally(seen)
+        parts = RunningTally()
+        for part in seen.slices(_SLICE):  # small pieces stay in cache
+            parts.add(self._tally(part))
+        return parts.total()
+
+    def _columns(self, seen: Journeys) -> tuple[str, ...]:
+        # The order is part of a column's name: tallies of different orders do not add.
+        return ("start", f"step{self.order}", "null", *seen.measures)
+
+    def _ends(self, seen: Journeys) -> list[NDArray[np.float64]]:
+        """Return (n,) how many journeys end without a conversion, and each measure."""
+        null = seen.weighted_nulls() if self.nulls else np.zeros(len(seen))
+        return [null, *np.ascontiguousarray(seen.amounts().T)]
 
     def _tally(self, seen: Journeys) -> Tally:
-        measured = seen.amounts()
-        null = seen.weighted_nulls() if self.nulls else np.zeros(len(seen))
-        count = (measured[:, 0] + null)[:, None]
+        """Tally runs by one integer each."""
+        symbols, width = len(seen.channels), self.order + 1
+        ends = self._ends(seen)
+        count = ends[0] + ends[1]
+        weights = None if (count == 1).all() else count
+        state = np.minimum(seen.lengths, self.order)
+        digits = seen.codes.astype(np.int64) + 1
+        start = packing.run_keys(digits, seen.offsets[:-1], state, symbols, width)
+        end = packing.run_keys(digits, seen.offsets[1:] - state, state, symbols, width)
+        kinds = (
+            packing.Keyed(start, [weights]),
+            _steps(seen, digits, weights, width),
+            packing.Keyed(end, ends),
+        )
+        return tally_keys(seen.channels, self._columns(seen), seen.measures, kinds, width)
+
+    def _tally_long(self, seen: Journeys) -> Tally:
+        """Tally runs that do not fit into an integer."""
+        ends = self._ends(seen)
+        count = ends[0] + ends[1]
         state = np.minimum(seen.lengths, self.order)
         steps = np.maximum(seen.lengths - self.order, 0)
-        width = self.order + 1
-        runs = (
-            _Runs(seen.offsets[:-1], state, count),
-            _Runs(
-                sequences.expand(seen.offsets[:-1], steps),
-                np.full(steps.sum(), width),
-                np.repeat(count, steps, axis=0),
-            ),
-            _Runs(seen.offsets[1:] - state, state, np.column_stack([null, measured])),
+        columns = self._columns(seen)
+        at = [
+            seen.offsets[:-1],
+            sequences.expand(seen.offsets[:-1], steps),
+            seen.offsets[1:] - state,
+        ]
+        lengths = [state, np.full(len(at[1]), self.order + 1), state]
+        amounts = np.zeros((sum(len(each) for each in at), len(columns)))
+        amounts[: len(seen), 0] = count
+        amounts[len(seen) : len(amounts) - len(seen), 1] = np.repeat(count, steps)
+        amounts[len(amounts) - len(seen) :, 2:] = np.column_stack(ends)
+        size = np.concatenate(lengths)
+        codes = seen.codes[sequences.expand(np.concatenate(at), size)]
+        return tally_rows(
+            seen.channels, columns, seen.measures, sequences.offsets_of(size), codes, amounts
         )
-        # The order is part of a column's name: tallies of different orders do not add.
-        columns = ("start", f"step{self.order}", "null", *seen.measures)
-        return _tally_runs(seen, runs, columns, width)
 
     def credit(self, tally: Tally) -> Credit:
         """Return credit and removal effects."""
@@ -119,17 +152,43 @@ class Markov:
             effects=effects,
         )
 
+    def operations(self, tally: Tally) -> float:
+        """Return about how many operations `credit(tally)` takes; see `Sloped`.
+
+        Zero for removal "reconnect": where an effect changes its sign, credit has no derivative.
+        """
+        if self.removal == "reconnect":
+            return 0.0
+        channels = len(tally.channels)
+        if self.order == 1:
+            return _PER_CHAIN + _PER_KEY * len(tally) + 0.2 * channels**3
+        return 5 * _PER_CHAIN + _PER_KEY * len(tally) * (1 + channels)
+
+    def slopes(self, tally: Tally, parts: Sequence[Tally]) -> NDArray[np.float64]:
+        """Return (parts, channels, measures): how credit moves along each part; see `Sloped`."""
+        states = _states(tally, self.order)
+        counts = chain_slopes.Counts(
+            states.start, states.ended, states.source, states.target, states.step
+        )
+        changes = _changes(states, tally, parts, self.order)
+        if self.order == 1:
+            lost = np.zeros((len(parts), len(tally.channels), len(tally.measures)))
+            lost[:, states.codes] = chain_slopes.slopes_by_state(counts, changes)
+        else:
+            member = _membership(states, np.arange(len(states.start)))
+            lost = chain_slopes.slopes_by_set(counts, member, changes)
+        # Credit is total x loss / sum of losses; along all parts together, each is itself.
+        known = np.array([part.measured[part.lengths > 0].sum(axis=0) for part in parts])
+        whole = lost.sum(axis=0)
+        size = whole.sum(axis=0)
+        per = np.divide(1.0, size, out=np.zeros_like(size), where=size != 0)
+        share = whole * per
+        moved = lost - share * lost.sum(axis=1, keepdims=True)
+        return np.asarray(known[:, None, :] * share + known.sum(axis=0) * per * moved)
+
     def transitions(self, tally: Tally) -> pd.DataFrame:
         """Return the transition table: source, target, count, probability; START and ends too."""
         return _transition_table(_states(tally, self.order), tally)
-
-
-class _Runs(NamedTuple):
-    """Runs of touchpoints: where each begins, how long it is, and its amounts (runs, c)."""
-
-    at: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    amounts: NDArray[np.float64]
 
 
 class _States(NamedTuple):
@@ -160,89 +219,106 @@ class _States(NamedTuple):
         return q, visits / self.start.sum(), self.ended * per[:, None]
 
 
-def _tally_runs(
-    journeys: Journeys, kinds: tuple[_Runs, ...], columns: tuple[str, ...], width: int
-) -> Tally:
-    """Tally runs of at most `width` channels; each kind has the next columns for its own.
-
-    Equal runs are first counted by one integer each, where it fits: that is quick and leaves few
-    rows. Summing them by channel sequence puts the rest right.
-    """
-    radix = len(journeys.channels) + 1
-    lengths: list[NDArray[np.integer]] = []
-    codes: list[NDArray[np.integer]] = []
-    amounts, taken = [], 0
-    for runs in kinds:
-        if radix**width < _LARGEST_KEY:
-            digits, sums = _counted(journeys.codes, runs, radix, width)
-            lengths.append((digits > 0).sum(axis=1))
-            codes.append(digits[digits > 0] - 1)
-        else:
-            sums = runs.amounts
-            lengths.append(runs.lengths)
-            codes.append(journeys.codes[sequences.expand(runs.at, runs.lengths)])
-        wide = np.zeros((len(sums), len(columns)))
-        wide[:, taken : taken + sums.shape[1]] = sums
-        amounts.append(wide)
-        taken += sums.shape[1]
-    return tally_rows(
-        journeys.channels,
-        columns,
-        journeys.measures,
-        sequences.offsets_of(np.concatenate(lengths)),
-        np.concatenate(codes),
-        np.vstack(amounts),
-    )
-
-
-def _counted(
-    codes: NDArray[np.int32], runs: _Runs, radix: int, width: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return distinct runs as rows of digits (code + 1, 0 past the end), and their sums."""
-    key = np.zeros(len(runs.at), np.int64)
-    last = max(len(codes) - 1, 0)
-    for place in range(width):
-        digit = codes[np.minimum(runs.at + place, last)] + 1 if len(codes) else key
-        key = key * radix + np.where(place < runs.lengths, digit, 0)
-    limit = radix**width
-    if limit <= min(len(key) * 4, _DIRECT_COUNT):
-        sums = sequences.sum_by(key, runs.amounts, limit)
-        keys = np.flatnonzero((sums != 0).any(axis=1))
-        sums = sums[keys]
-    else:
-        keys, inverse = np.unique(key, return_inverse=True)
-        sums = sequences.sum_by(inverse, runs.amounts, len(keys))
-    digits = np.empty((len(keys), width), np.int64)
-    for place in reversed(range(width)):
-        keys, digits[:, place] = np.divmod(keys, radix)
-    return digits, sums
+def _steps(
+    seen: Journeys, digits: NDArray[np.int64], weights: NDArray[np.float64] | None, width: int
+) -> packing.Keyed:
+    """Return the keys of all runs of `width` touchpoints, and how often they stand there."""
+    symbols = len(seen.channels)
+    keys = digits.copy()
+    for place in range(1, width):
+        keys *= symbols + 1
+        keys[:-place] += digits[place:]
+    for place in range(1, width):  # runs that would end in the next journey
+        keys[seen.offsets[1:][seen.lengths >= place] - place] = 0
+    limit = (symbols + 1) ** width
+    if limit > len(keys):
+        begins = np.flatnonzero(keys > 0)
+        each = None if weights is None else weights[seen.rows[begins]]
+        return packing.Keyed(keys[begins], [each])
+    each = None if weights is None else weights[seen.rows]
+    count = np.bincount(keys, each, minlength=limit).astype(float)
+    count[0] = 0.0
+    found = np.flatnonzero(count != 0)
+    return packing.Keyed(found, [count[found]])
 
 
 def _states(tally: Tally, order: int) -> _States:
     lengths = tally.lengths
     is_state, is_step = (lengths > 0) & (lengths <= order), lengths > order
-    begin = tally.offsets[:-1]
-    at = np.concatenate([begin[is_state], begin[is_step], begin[is_step] + 1])
-    size = np.concatenate([lengths[is_state], np.full(2 * int(is_step.sum()), order)])
-    offsets = sequences.offsets_of(size)
-    codes = tally.codes[sequences.expand(at, size)]
-    first, inverse = sequences.group(offsets, codes)
-    state_offsets, where = sequences.take(offsets, first)
+    (offsets, codes), place = _numbered(tally, is_state, is_step, order)
     kept = int(is_state.sum())
-    source, target = np.split(inverse[kept:], 2)
-    sums = sequences.sum_by(inverse[:kept], tally.sums[is_state], len(first))
-    place = {name: i for i, name in enumerate(tally.columns)}
+    source, target = np.split(place[kept:], 2)
+    sums = sequences.sum_by(place[:kept], tally.sums[is_state], len(offsets) - 1)
+    column = {name: i for i, name in enumerate(tally.columns)}
     return _States(
         len(tally.channels),
-        state_offsets,
-        codes[where],
-        sums[:, place["start"]],
-        sums[:, place["null"]],
-        sums[:, [place[name] for name in tally.measures]],
+        offsets,
+        codes,
+        sums[:, column["start"]],
+        sums[:, column["null"]],
+        sums[:, [column[name] for name in tally.measures]],
         source,
         target,
         tally.column(f"step{order}")[is_step],
     )
+
+
+def _numbered(
+    tally: Tally, is_state: NDArray[np.bool_], is_step: NDArray[np.bool_], order: int
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int32]], NDArray[np.int64]]:
+    """Return the distinct states, and the place of each key's, each step's first and second."""
+    symbols = len(tally.channels)
+    if packing.fits(symbols, order + 1):
+        # A step's first state is the number without its last digit, its second without its first.
+        keys = packing.pack(tally.offsets, tally.codes, symbols, order + 1)
+        limit = (symbols + 1) ** order
+        first, step = keys // (symbols + 1), keys[is_step]
+        wanted = np.concatenate([first[is_state], first[is_step], step % limit])
+        found, place = sequences.distinct(wanted, limit)
+        return packing.unpack(found, symbols, order), place
+    begin, lengths = tally.offsets[:-1], tally.lengths
+    at = np.concatenate([begin[is_state], begin[is_step], begin[is_step] + 1])
+    size = np.concatenate([lengths[is_state], np.full(2 * int(is_step.sum()), order)])
+    offsets = sequences.offsets_of(size)
+    codes = tally.codes[sequences.expand(at, size)]
+    alike, place = sequences.group(offsets, codes)
+    offsets, where = sequences.take(offsets, alike)
+    return (offsets, codes[where]), place
+
+
+def _changes(
+    states: _States, tally: Tally, parts: Sequence[Tally], order: int
+) -> list[chain_slopes.Change]:
+    """Return each part's counts, at the places of the whole tally's states and steps."""
+    kinds = [((part.lengths > 0) & (part.lengths <= order), part.lengths > order) for part in parts]
+    symbols = len(tally.channels)
+    at_state = lookup.places(
+        (states.offsets, states.codes),
+        (_keys(part, is_state) for part, (is_state, _) in zip(parts, kinds, strict=True)),
+        symbols,
+    )
+    at_step = lookup.places(
+        _keys(tally, tally.lengths > order),
+        (_keys(part, is_step) for part, (_, is_step) in zip(parts, kinds, strict=True)),
+        symbols,
+    )
+    return [
+        chain_slopes.Change(
+            state,
+            part.column("start")[is_state],
+            part.measured[is_state],
+            step,
+            part.column(f"step{order}")[is_step],
+        )
+        for part, (is_state, is_step), state, step in zip(
+            parts, kinds, at_state, at_step, strict=True
+        )
+    ]
+
+
+def _keys(tally: Tally, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.integer]]:
+    offsets, where = sequences.take(tally.offsets, np.flatnonzero(chosen))
+    return offsets, tally.codes[where]
 
 
 def _losses(states: _States, model: Markov) -> NDArray[np.float64]:
@@ -256,34 +332,28 @@ def _losses(states: _States, model: Markov) -> NDArray[np.float64]:
         return out
     lengths = np.diff(states.offsets)
     start = states.start / states.start.sum()
-    member = _membership(states)
     # A journey shorter than the order is one state that nothing enters or leaves.
     whole = np.flatnonzero(lengths == model.order)
     short = np.flatnonzero(lengths < model.order)
-    out += member[short].T @ (start[short][:, None] * reward[short])
-    last = states.codes[states.offsets[1:] - 1].astype(np.int64)[whole]
-    before = states.codes[np.maximum(states.offsets[1:] - 2, 0)].astype(np.int64)[whole]
+    out += _membership(states, short).T @ (start[short][:, None] * reward[short])
     if len(whole):
-        out += chain.losses_by_set(
-            q[whole][:, whole],
-            start[whole],
-            visits[whole],
-            reward[whole],
-            member[whole],
-            (before, last),
+        words = states.codes[states.offsets[whole][:, None] + np.arange(model.order)]
+        out += walks.losses_by_symbol(
+            q[whole][:, whole], start[whole], visits[whole], reward[whole], words, len(out)
         )
     return out
 
 
-def _membership(states: _States) -> csr_array:
-    """Return (m, channels): 1 where a state contains the channel."""
+def _membership(states: _States, chosen: NDArray[np.int64]) -> csr_array:
+    """Return (chosen, channels): 1 where a state contains the channel."""
     from scipy.sparse import csr_array
 
-    rows = np.repeat(np.arange(len(states.start)), np.diff(states.offsets))
-    pairs = np.unique(rows * states.channels + states.codes)
+    offsets, where = sequences.take(states.offsets, chosen)
+    rows = np.repeat(np.arange(len(chosen)), np.diff(offsets))
+    pairs = np.unique(rows * states.channels + states.codes[where])
     return csr_array(
         (np.ones(len(pairs)), (pairs // states.channels, pairs % states.channels)),
-        shape=(len(states.start), states.channels),
+        shape=(len(chosen), states.channels),
     )
 
 
@@ -297,7 +367,7 @@ def _reconnected_losses(states: _States) -> NDArray[np.float64]:
     per = np.divide(1.0, states.visits, out=np.zeros(len(start)), where=states.visits > 0)
     ending = (states.null + states.ended[:, 0]) * per
     total = states.ended.sum(axis=0) / states.start.sum()
-    member = _membership(states).tocsc()
+    member = _membership(states, np.arange(len(start))).tocsc()
     out = np.zeros((states.channels, reward.shape[1]))
     for channel in np.unique(states.codes):
         keep = np.ones(len(start), bool)

@@ -13,9 +13,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["expand", "group", "offsets_of", "positions", "sum_by", "take"]
+__all__ = ["distinct", "expand", "group", "offsets_of", "positions", "sum_by", "take"]
 
 _SEEDS = (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03, 0x8CB92BA72F3D8DD7)
+_DIRECT = 1 << 26  # entries of the largest table of keys
+_SPARE = 16  # how much larger than what is looked up it may be
 
 
 def offsets_of(lengths: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -52,6 +54,23 @@ def sum_by(
     for column in range(amounts.shape[1]):
         out[:, column] = np.bincount(groups, weights=amounts[:, column], minlength=size)
     return out
+
+
+def distinct(keys: NDArray[np.int64], limit: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the distinct keys, sorted, and the place of each of `keys` (n,) among them.
+
+    The keys are from 0 up to, not including, `limit`. Where a table of all of them is not much
+    larger than what is asked, it takes the place of sorting.
+    """
+    if limit > min(_DIRECT, _SPARE * len(keys)):
+        found, place = np.unique(keys, return_inverse=True)
+        return found, place
+    seen = np.zeros(limit, bool)
+    seen[keys] = True
+    found = np.flatnonzero(seen)
+    index = np.empty(limit, np.int32)
+    index[found] = np.arange(len(found), dtype=np.int32)
+    return found, index[keys].astype(np.int64)
 
 
 def group(
