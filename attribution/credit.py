@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from attribution.errors import ConfigError, quoted
 from attribution.names import ORGANIC, UNATTRIBUTED, VALUE
+from attribution.numerics import jackknife
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["Credit"]
+__all__ = ["Credit", "checked_level", "end_names", "shares_of"]
+
+_ARRAYS = ("amounts", "unattributed", "organic", "effects", "errors", "caution", "replicates")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +42,11 @@ class Credit:
         (channels, measures) standard errors of a sampled estimate; None where it is exact.
     caution
         (channels,) True where the model credits more than a channel can have touched.
+    replicates
+        (64, channels + 2, measures) the credit without each block of people, scaled up to all of
+        them; the last two rows are organic and unattributed. None without intervals.
+    interval
+        Level of the intervals, such as 0.95; None without.
     """
 
     channels: tuple[str, ...]
@@ -46,9 +57,11 @@ class Credit:
     effects: NDArray[np.float64] | None = None
     errors: NDArray[np.float64] | None = None
     caution: NDArray[np.bool_] | None = None
+    replicates: NDArray[np.float64] | None = None
+    interval: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("amounts", "unattributed", "organic", "effects", "errors", "caution"):
+        for name in _ARRAYS:
             array = getattr(self, name)
             if array is not None:
                 own = np.array(array)
@@ -59,29 +72,79 @@ class Credit:
         """Pickle by construction, so that a copy is as read-only as the original."""
         return Credit, tuple(getattr(self, field.name) for field in fields(self))
 
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """(channels + 2, measures) the credit of channels, then organic and unattributed."""
+        nobody = np.zeros(len(self.measures))
+        organic = nobody if self.organic is None else self.organic
+        inner = self.amounts.reshape(-1, len(self.measures))
+        return np.vstack([inner, organic, self.unattributed])
+
     def frame(self) -> pd.DataFrame:
         """Return one row per channel, then organic and unattributed where there are any.
 
         Columns: `channel`, `conversions`, `value`, `share` (of all conversions), further money
-        columns, and `<measure>_se` where the credit is a sampled estimate.
+        columns; with intervals `low`, `high` (of conversions), `<money>_low`, `<money>_high`,
+        `share_low`, `share_high`; and `<measure>_se` where the credit is a sampled estimate.
         """
-        zero = np.zeros(len(self.measures))
-        extra = [
-            (ORGANIC, self.organic if self.organic is not None else zero),
-            (UNATTRIBUTED, self.unattributed),
-        ]
-        extra = [(name, row) for name, row in extra if row.any()]
-        table = np.vstack([self.amounts.reshape(-1, len(zero)), *(row for _, row in extra)])
-        frame = pd.DataFrame(table, columns=list(self.measures))
-        names = [*self.channels, *(name for name, _ in extra)]
+        rows = self.rows
+        kept = np.append(np.ones(len(self.channels), bool), rows[-2:].any(axis=1))
+        names = np.array([*self.channels, ORGANIC, UNATTRIBUTED], dtype=object)[kept]
+        frame = pd.DataFrame(rows[kept], columns=list(self.measures))
         frame.insert(0, "channel", pd.Series(names, dtype="str"))
-        total = frame["conversions"].sum()
-        share = frame["conversions"] / total if total else frame["conversions"] * 0.0
-        frame.insert(2 + self.measures.index(VALUE), "share", share)
+        frame.insert(2 + self.measures.index(VALUE), "share", shares_of(rows)[kept])
+        for name, (low, high) in self.ends().items():
+            names_of_ends = end_names(name)
+            frame[names_of_ends[0]], frame[names_of_ends[1]] = low[kept], high[kept]
         if self.errors is not None:
+            extra = np.zeros(len(frame) - len(self.channels))
             for place, name in enumerate(self.measures):
-                frame[f"{name}_se"] = np.append(self.errors[:, place], np.zeros(len(extra)))
+                frame[f"{name}_se"] = np.append(self.errors[:, place], extra)
         return frame
+
+    def ends(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return the lower and upper ends (channels + 2,) of each measure and of the share.
+
+        Where the credit is a sampled estimate, the error of the sample is part of the width.
+        Empty without intervals.
+        """
+        if self.replicates is None or self.interval is None:
+            return {}
+        found, rows, blocks = {}, self.rows, len(self.replicates)
+        drawn = np.zeros_like(rows)
+        if self.errors is not None:
+            drawn[: len(self.channels)] = self.errors
+        for place, name in enumerate(self.measures):
+            errors = np.hypot(
+                jackknife.standard_errors(self.replicates[:, :, place]), drawn[:, place]
+            )
+            found[name] = _about(
+                rows[:, place], jackknife.half_width(errors, self.interval, blocks)
+            )
+        shares = shares_of(self.replicates)
+        total = rows[:, 0].sum()
+        drawn_share = drawn[:, 0] / total if total else drawn[:, 0]
+        errors = np.hypot(jackknife.standard_errors(shares), drawn_share)
+        found["share"] = _about(
+            shares_of(rows), jackknife.half_width(errors, self.interval, blocks)
+        )
+        return found
+
+    def margin(self, names: Sequence[str], measure: str) -> float | None:
+        """Return half the width of the interval of a sum of rows; None without intervals.
+
+        Rows are named as in `frame`. Of a sum it is less than the sum of theirs.
+        """
+        if self.replicates is None or self.interval is None:
+            return None
+        place = self.measures.index(measure)
+        code = {name: at for at, name in enumerate((*self.channels, ORGANIC, UNATTRIBUTED))}
+        at = np.array([code[name] for name in names], dtype=np.int64)
+        error = jackknife.standard_errors(self.replicates[:, at, place].sum(axis=1))
+        if self.errors is not None:
+            drawn = self.errors[at[at < len(self.channels)], place]
+            error = np.hypot(error, np.sqrt((drawn**2).sum()))
+        return float(jackknife.half_width(error, self.interval, len(self.replicates)))
 
     @property
     def removal_effects(self) -> pd.DataFrame | None:
@@ -103,3 +166,37 @@ class Credit:
     def _repr_html_(self) -> str:
         # pandas escapes text in HTML.
         return str(self.frame().to_html(index=False, float_format="{:,.4g}".format, escape=True))
+
+
+def checked_level(interval: object) -> float:
+    """Return the level of an interval.
+
+    Raises
+    ------
+    ConfigError
+        If it is no number between 0 and 1.
+    """
+    if isinstance(interval, float | np.floating) and 0 < interval < 1:
+        return float(interval)
+    raise ConfigError(f"interval={quoted(interval)}: write a level between 0 and 1, such as 0.95.")
+
+
+def end_names(measure: str) -> tuple[str, str]:
+    """Return the columns of an interval's ends: `low` and `high` for the conversions."""
+    if measure == "conversions":
+        return "low", "high"
+    return f"{measure}_low", f"{measure}_high"
+
+
+def shares_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (..., rows) each row's share of the conversions of (..., rows, measures); else 0."""
+    total = rows[..., 0].sum(axis=-1, keepdims=True)
+    out = np.zeros(rows.shape[:-1])
+    np.divide(rows[..., 0], total, out=out, where=total != 0)
+    return out
+
+
+def _about(
+    middle: NDArray[np.float64], half: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return middle - half, middle + half

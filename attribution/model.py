@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
-from attribution.credit import Credit
+from attribution.credit import Credit, checked_level
 from attribution.errors import ModelError
 from attribution.journeys import Journeys
-from attribution.tally import Tally
+from attribution.journeys.blocks import by_block
+from attribution.names import BLOCKS
+from attribution.numerics import jackknife
+from attribution.tally import Tally, sum_tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["Model", "attribute", "check_model", "label", "tallies"]
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+__all__ = [
+    "Distributed",
+    "Model",
+    "Sloped",
+    "attribute",
+    "block_tallies",
+    "check_model",
+    "credit_with_interval",
+    "label",
+    "tallies",
+]
+
+# Operations, of about a nanosecond, above which solving once for each block is dear: what takes
+# less than a third of a second is not worth an approximation.
+_DEAR = 3e8
 
 
 @runtime_checkable
@@ -32,17 +54,140 @@ class Model(Protocol):
         ...
 
 
-def attribute(journeys: Journeys | Iterable[Journeys], model: Model) -> Credit:
-    """Return the model's credit for one batch of journeys or for many."""
-    return model.credit(tallies(journeys, [model])[0])
+@runtime_checkable
+class Distributed(Protocol):
+    """Journeys that lie on other machines: what is wanted of them is worked out there."""
+
+    def reduced(self, work: Callable[[Iterable[Journeys]], T], add: Callable[[T, T], T]) -> T:
+        """Return the sum, by `add`, of what `work` finds in batches that make up the journeys."""
+        ...
+
+
+@runtime_checkable
+class Sloped(Protocol):
+    """A model whose credit has a derivative, for intervals where solving again is dear.
+
+    Its credit must have no organic row, leave `tally.unattributed` unattributed, and be
+    proportional to the tally, as every model's is.
+    """
+
+    def operations(self, tally: Tally) -> float:
+        """Return about how many arithmetic operations `credit(tally)` takes."""
+        ...
+
+    def slopes(self, tally: Tally, parts: Sequence[Tally]) -> NDArray[np.float64]:
+        """Return (parts, channels, measures): the credit's derivative along each part.
+
+        It is taken at the tally. The parts add up to the tally and know the same channels.
+        """
+        ...
+
+
+def attribute(
+    journeys: Journeys | Iterable[Journeys], model: Model, interval: float | None = None
+) -> Credit:
+    """Return the model's credit for one batch of journeys or for many.
+
+    Parameters
+    ----------
+    interval
+        Level of intervals, such as 0.95: sampling error only, by leaving out one of 64 blocks of
+        persons at a time (see `attribution.numerics.jackknife`). Path counts have no persons, so
+        each journey counts as one. None: no intervals.
+
+    Raises
+    ------
+    ConfigError
+        For a level that is not between 0 and 1.
+    ModelError
+        If there is no batch.
+    """
+    if interval is None:
+        return model.credit(tallies(journeys, [model])[0])
+    level = checked_level(interval)
+    return credit_with_interval(model, block_tallies(journeys, [model])[0], level)
 
 
 def tallies(journeys: Journeys | Iterable[Journeys], models: Sequence[Model]) -> list[Tally]:
     """Return each model's tally over one batch of journeys or many, in one pass over them."""
+    return _some(_reduced(journeys, partial(_sums, models), _added))
+
+
+def block_tallies(
+    journeys: Journeys | Iterable[Journeys], models: Sequence[Model]
+) -> list[list[Tally]]:
+    """Return, for each model, its tallies of the 64 blocks of persons, in one pass.
+
+    They know the same channels, and their sum is the tally of all journeys.
+    """
+    found = _reduced(journeys, partial(_block_sums, models), _blocks_added)
+    none = [sum_tallies(parts) * 0.0 for parts in _some([*zip(*found.values(), strict=True)])]
+    return [
+        [
+            part if part.channels == empty.channels else part + empty
+            for part in (found[b][place] if b in found else empty for b in range(BLOCKS))
+        ]
+        for place, empty in enumerate(none)
+    ]
+
+
+def credit_with_interval(model: Model, parts: Sequence[Tally], interval: float) -> Credit:
+    """Return the credit of a tally given by blocks of persons, with intervals.
+
+    The model is solved again without each block; or, where that is dear and the model is `Sloped`,
+    the blocks enter through its derivative.
+    """
+    whole = sum_tallies(parts)
+    credit = model.credit(whole)
+    if isinstance(model, Sloped) and len(parts) * model.operations(whole) > _DEAR:
+        slopes = model.slopes(whole, parts)
+        extra = np.zeros((len(parts), 2, slopes.shape[2]))
+        extra[:, 1] = [part.unattributed for part in parts]
+        replicates = jackknife.first_order(credit.rows, np.concatenate([slopes, extra], axis=1))
+    else:
+        factor = jackknife.scale(len(parts))
+        replicates = np.stack([model.credit((whole - part) * factor).rows for part in parts])
+    return replace(credit, replicates=replicates, interval=checked_level(interval))
+
+
+def _reduced(
+    journeys: Journeys | Iterable[Journeys],
+    work: Callable[[Iterable[Journeys]], T],
+    add: Callable[[T, T], T],
+) -> T:
+    """Return what `work` finds in the journeys, here or where they lie."""
+    if isinstance(journeys, Distributed):
+        return journeys.reduced(work, add)
+    return work([journeys] if isinstance(journeys, Journeys) else journeys)
+
+
+def _sums(models: Sequence[Model], batches: Iterable[Journeys]) -> list[Tally]:
     found: list[Tally] = []
-    for batch in [journeys] if isinstance(journeys, Journeys) else journeys:
+    for batch in batches:
         part = [model.tally(batch) for model in models]
-        found = [a + b for a, b in zip(found, part, strict=True)] if found else part
+        found = _added(found, part) if found else part
+    return found
+
+
+def _added(one: list[Tally], other: list[Tally]) -> list[Tally]:
+    return [a + b for a, b in zip(one, other, strict=True)]
+
+
+def _block_sums(models: Sequence[Model], batches: Iterable[Journeys]) -> dict[int, list[Tally]]:
+    found: dict[int, list[Tally]] = {}
+    for block, batch in by_block(batches):
+        found = _blocks_added(found, {block: [model.tally(batch) for model in models]})
+    return found
+
+
+def _blocks_added(
+    one: dict[int, list[Tally]], other: dict[int, list[Tally]]
+) -> dict[int, list[Tally]]:
+    both = {block: _added(one[block], other[block]) for block in one.keys() & other.keys()}
+    return one | other | both
+
+
+def _some(found: list[T]) -> list[T]:
     if not found:
         raise ModelError("There is nothing to attribute: no batch of journeys, or no model.")
     return found

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -83,3 +85,79 @@ def test_html_escapes():
 
 def test_repr_is_the_table():
     assert "0.75" in repr(credit())
+
+
+def spread(seed: int = 1) -> np.ndarray:
+    """Return replicates of three channels, organic and unattributed."""
+    return np.random.default_rng(seed).normal(5, 1, (64, 5, 2))
+
+
+class TestIntervals:
+    T63 = 1.9983405425  # the 0.975 quantile of t with 63 degrees of freedom
+
+    def error(self, replicates):
+        mean = sum(replicates) / 64
+        return (63 / 64 * sum((one - mean) ** 2 for one in replicates)) ** 0.5
+
+    def test_ends_stand_behind_the_figures(self):
+        one = credit(unattributed=(2, 3), replicates=spread(), interval=0.95)
+        frame = one.frame().set_index("channel")
+        assert list(frame.columns) == [
+            "conversions",
+            "value",
+            "share",
+            "low",
+            "high",
+            "value_low",
+            "value_high",
+            "share_low",
+            "share_high",
+        ]
+        for row, name in ((1, "b"), (4, UNATTRIBUTED)):
+            for place, (figure, low, high) in enumerate(
+                (("conversions", "low", "high"), ("value", "value_low", "value_high"))
+            ):
+                half = self.T63 * self.error(spread()[:, row, place])
+                assert frame.loc[name, low] == pytest.approx(frame.loc[name, figure] - half)
+                assert frame.loc[name, high] == pytest.approx(frame.loc[name, figure] + half)
+        shares = spread()[:, 1, 0] / spread()[:, :, 0].sum(axis=1)
+        half = self.T63 * self.error(shares)
+        assert frame.loc["b", "share_high"] == pytest.approx(frame.loc["b", "share"] + half)
+
+    def test_the_error_of_a_sample_widens_them(self):
+        errors = np.full((3, 2), 2.0)
+        one = credit(replicates=spread(), interval=0.95, errors=errors).frame()
+        error = (self.error(spread()[:, 0, 1]) ** 2 + 4) ** 0.5
+        assert one["value_high"][0] == pytest.approx(30 + self.T63 * error)
+        assert list(one.columns)[-2:] == ["conversions_se", "value_se"]
+
+    def test_further_money_has_ends_by_its_name(self):
+        one = Credit(
+            ("a",),
+            (*MEASURES, "net"),
+            np.array([[1.0, 2.0, 3.0]]),
+            np.zeros(3),
+            replicates=np.ones((64, 3, 3)),
+            interval=0.9,
+        )
+        assert one.frame()[["net_low", "net_high"]].to_numpy().tolist() == [[3.0, 3.0]]
+
+    def test_a_margin_is_of_the_sum(self):
+        one = credit(unattributed=(2, 3), replicates=spread(), interval=0.95)
+        together = spread()[:, 0, 1] + spread()[:, 4, 1]
+        assert one.margin(["a", UNATTRIBUTED], "value") == pytest.approx(
+            self.T63 * self.error(together)
+        )
+        assert credit().margin(["a"], "value") is None
+        drawn = credit(replicates=spread(), interval=0.95, errors=np.full((3, 2), 2.0))
+        error = (self.error(spread()[:, 0, 0] + spread()[:, 2, 0]) ** 2 + 4 + 4) ** 0.5
+        assert drawn.margin(["a", "c"], "conversions") == pytest.approx(self.T63 * error)
+
+    def test_they_survive_pickling_and_stay_read_only(self):
+        one = credit(replicates=spread(), interval=0.95)
+        copy = pickle.loads(pickle.dumps(one))
+        assert copy.interval == 0.95
+        np.testing.assert_array_equal(copy.replicates, spread())
+        for each in (one, copy):
+            with pytest.raises(ValueError, match="read-only"):
+                each.replicates[0] = 0

@@ -10,13 +10,14 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from attribution.credit import Credit
+from attribution.credit import Credit, checked_level
 from attribution.errors import ConfigError, quoted
+from attribution.evaluate.differences import difference
 from attribution.journeys import Journeys
-from attribution.model import Model, label, tallies
+from attribution.model import Model, block_tallies, credit_with_interval, label, tallies
 from attribution.names import ORGANIC, UNATTRIBUTED
 from attribution.numerics import sequences
-from attribution.tally import Tally, tally_rows
+from attribution.tally import Tally, sum_tallies, tally_rows
 
 __all__ = ["Comparison", "compare"]
 
@@ -58,8 +59,35 @@ class Comparison:
         return frame[lead + [name for name in frame.columns if name not in lead]]
 
     def frame(self) -> pd.DataFrame:
-        """Return model, channel, conversions, value, share, rank, influenced: a row for each."""
+        """Return model, channel, conversions, value, share, rank, influenced: a row for each.
+
+        With intervals also `low`, `high` and the further columns of `Credit.frame`.
+        """
         return self._tidy.copy()
+
+    def difference(self, one: str, other: str) -> pd.DataFrame:
+        """Return by how much one model's figures exceed another's, with intervals.
+
+        Both are of the same people, so what they share cancels; see `difference`.
+
+        Raises
+        ------
+        ConfigError
+            If a model was not compared, or the comparison has no intervals.
+        """
+        return difference(self.credits[self._known(one)], self.credits[self._known(other)])
+
+    def _known(self, name: str) -> str:
+        if name not in self.credits:
+            raise ConfigError(
+                f"{quoted(name)} is none of the compared models: {', '.join(self.credits)}."
+            )
+        return name
+
+    @property
+    def interval(self) -> float | None:
+        """Level of the intervals, such as 0.95; None without."""
+        return next(iter(self.credits.values())).interval
 
     def headline(self, wanted: str | None = None) -> str:
         """Return the model whose figures lead: the one wanted, else Shapley, else the last."""
@@ -132,7 +160,9 @@ class Comparison:
 
 
 def compare(
-    journeys: Journeys | Iterable[Journeys], models: Sequence[Model] | Mapping[str, Model]
+    journeys: Journeys | Iterable[Journeys],
+    models: Sequence[Model] | Mapping[str, Model],
+    interval: float | None = None,
 ) -> Comparison:
     """Attribute the same journeys with several models.
 
@@ -142,19 +172,30 @@ def compare(
         One batch or many; they are read once.
     models
         Models, named after their class and non-default parameters; or a dict of own names.
+    interval
+        Level of intervals, such as 0.95; see `attribute`. None: no intervals.
 
     Raises
     ------
     ConfigError
-        If there is no model, or two would carry the same name.
+        If there is no model, two would carry the same name, or the level is none.
     """
     named = _named(models)
-    *found, reach = tallies(journeys, [*named.values(), _Influence()])
-    credited = {
-        name: model.credit(tally) for (name, model), tally in zip(named.items(), found, strict=True)
-    }
+    asked = [*named.values(), _Influence()]
+    if interval is None:
+        *found, reach = tallies(journeys, asked)
+        credited = [model.credit(tally) for model, tally in zip(asked, found, strict=False)]
+    else:
+        level = checked_level(interval)
+        *parts, reaches = block_tallies(journeys, asked)
+        reach = sum_tallies(reaches)
+        credited = [
+            credit_with_interval(model, part, level)
+            for model, part in zip(asked, parts, strict=False)
+        ]
     return Comparison(
-        credited, dict(zip(reach.channels, reach.by_channel()[:, 0].tolist(), strict=True))
+        dict(zip(named, credited, strict=True)),
+        dict(zip(reach.channels, reach.by_channel()[:, 0].tolist(), strict=True)),
     )
 
 

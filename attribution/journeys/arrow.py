@@ -15,8 +15,6 @@ from attribution.names import VALUE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attribution.journeys.batch import Journeys
-
 __all__ = ["fields_of", "table_of"]
 
 # What the columns of one journey are called, and the field each of them is.
@@ -36,8 +34,8 @@ _CHANNEL = "channel"
 _ROLE, _MONEY, _SEGMENT = b"attribution", b"money", b"segment"
 
 
-def table_of(journeys: Journeys) -> pa.Table:
-    """Return one row per journey; what a touchpoint has is a list."""
+def table_of(journeys: Any) -> pa.Table:
+    """Return one row per journey of a Journeys; what a touchpoint has is a list."""
     bounds = pa.array(journeys.offsets)
     names = pa.DictionaryArray.from_arrays(
         pa.array(journeys.codes), pa.array(journeys.channels, pa.string())

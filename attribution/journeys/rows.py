@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from attribution import columns as door
 from attribution.errors import ConfigError, DataError, quoted
 from attribution.journeys import paths as path_text
-from attribution.names import BLOCKS, ORDER_SOURCE, VALUE
+from attribution.names import ORDER_SOURCE, VALUE
+from attribution.numerics.hashing import blocks, hash_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,6 @@ __all__ = [
     "Orders",
     "Touchpoints",
     "as_of_ms",
-    "blocks",
     "money_columns",
     "people",
     "read_orders",
@@ -196,13 +196,7 @@ def people(touchpoints: pa.Array, orders: pa.Array) -> tuple[NDArray[np.int64], 
     """Return each row's person as a code, touchpoints first, and each code's block."""
     encoded = pa.concat_arrays([touchpoints, orders]).dictionary_encode()
     code = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return code, blocks(encoded.dictionary.to_pylist())
-
-
-def blocks(names: list[str]) -> NDArray[np.uint8]:
-    """Return each person's block: a hash that is the same in every process and batch."""
-    hashes = pd.util.hash_array(np.array(names, dtype=object), categorize=False)
-    return (hashes % BLOCKS).astype(np.uint8)
+    return code, blocks(hash_texts(encoded.dictionary))
 
 
 def money_columns(value: str, further: Sequence[str]) -> dict[str, str]:

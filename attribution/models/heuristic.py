@@ -32,12 +32,14 @@ __all__ = [
     "last_where",
 ]
 
+_FACTOR = "weight"
+
 
 class TouchpointModel(ABC):
     """A model that is nothing but touchpoint weights: subclass it and write `weights`.
 
     Weights need not add up to one within a journey; a journey whose weights are all zero is left
-    unattributed.
+    unattributed. A touchpoint column `weight` is a factor on them.
     """
 
     @abstractmethod
@@ -53,6 +55,8 @@ class TouchpointModel(ABC):
                 f"{label(self)} gave weights that are not one number of 0 or more for each of the "
                 f"{len(chosen.codes)} touchpoints."
             )
+        if _FACTOR in chosen.touch:
+            weights = weights * chosen.touch[_FACTOR].astype(float)
         return tally_weights(chosen, weights)
 
     def credit(self, tally: Tally) -> Credit:

@@ -10,10 +10,12 @@ import pandas as pd
 
 from attribution.credit import Credit
 from attribution.errors import ModelError
-from attribution.numerics import game, sequences
+from attribution.numerics import game, game_slopes, sequences
 from attribution.tally import Tally, tally_rows, tally_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from attribution.journeys import Journeys
@@ -22,6 +24,7 @@ __all__ = ["Shapley", "shapley_by_position"]
 
 Worth = Literal["conversions", "rate"]
 _MOST_EXACT = 26
+_PER_KEY = 300  # operations for each key of a tally
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,49 @@ class Shapley:
             errors=errors * trials.sum() if sampled else None,
             caution=credited[:, 0] > touched * (1 + 1e-9),
         )
+
+    def operations(self, tally: Tally) -> float:
+        """Return about how many operations `credit(tally)` takes; see `Sloped`.
+
+        Without end where orders of arrival are sampled: a block that holds all of a channel would
+        have other orders drawn without it.
+        """
+        if self.worth == "conversions":
+            return _PER_KEY * len(tally)
+        players = len(np.unique(tally.codes))
+        if players > self.exact:
+            return float("inf")
+        return _PER_KEY * len(tally) + (1.0 + len(tally.measures)) * players * 2.0**players
+
+    def slopes(self, tally: Tally, parts: Sequence[Tally]) -> NDArray[np.float64]:
+        """Return (parts, channels, measures): how credit moves along each part; see `Sloped`."""
+        if self.worth == "conversions":
+            return np.array([part.by_channel() for part in parts])
+        players = np.unique(tally.codes)
+        out = np.zeros((len(parts), len(tally.channels), len(tally.measures)))
+        if not len(players):
+            return out
+        sets = [_part(part, players) for part in parts]
+        found = (
+            game_slopes.moved(sets, len(players))
+            if len(players) <= self.exact
+            else game_slopes.moved_sampled(sets, len(players), self.permutations, self.seed)
+        )
+        # Credit is the value times the journeys with a touchpoint.
+        trials = np.array([part.trials.sum() for part in sets])
+        out[:, players] = trials[:, None, None] * found.values + trials.sum() * found.slopes
+        return out
+
+
+def _part(tally: Tally, players: NDArray[np.integer]) -> game_slopes.Part:
+    known = tally.lengths > 0
+    measured = tally.measured[known]
+    return game_slopes.Part(
+        sequences.offsets_of(tally.lengths[known]),
+        np.searchsorted(players, tally.codes),
+        measured,
+        tally.column("null")[known] + measured[:, 0],
+    )
 
 
 def _exactly(

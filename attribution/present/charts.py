@@ -99,17 +99,20 @@ def range_marks(
     last: str | None,
     headline: str,
     label: str,
+    margin: float | None = None,
 ) -> Markup:
     """Return one row: the band of all models, a mark for each, the headline model's dot on top.
 
     `figures` by model; `first` and `last` name the models drawn as arrows. One entry only is
-    drawn as a hollow dot.
+    drawn as a hollow dot. The dot carries the headline model's interval, `margin` to either side,
+    as far as the axis goes.
     """
     low, high = min(figures.values()), max(figures.values())
     middle = _ROW / 2
     parts = _grid(scale)
+    whisker = [] if margin is None else [_whisker(scale, figures[headline], margin)]
     if len(figures) == 1:
-        return _svg(_ROW, [*parts, _dot("hollow", scale.at(low))], label)
+        return _svg(_ROW, [*parts, *whisker, _dot("hollow", scale.at(low))], label)
     parts.append(
         Markup('<rect class="band" x="{:.2f}%" width="{:.2f}%" y="{}" height="6"/>').format(
             scale.at(low), scale.at(high) - scale.at(low), middle - 3
@@ -125,8 +128,15 @@ def range_marks(
         parts.append(_triangle(scale.at(figures[first]), left=True))
     if last is not None:
         parts.append(_triangle(scale.at(figures[last]), left=False))
-    parts.append(_dot("mark", scale.at(figures[headline])))
+    parts += [*whisker, _dot("mark", scale.at(figures[headline]))]
     return _svg(_ROW, parts, label)
+
+
+def _whisker(scale: Scale, middle: float, margin: float) -> Markup:
+    ends = (max(scale.low, middle - margin), min(scale.high, middle + margin))
+    return Markup('<line class="interval" x1="{:.2f}%" x2="{:.2f}%" y1="{y}" y2="{y}"/>').format(
+        *(scale.at(end) for end in ends), y=_ROW / 2
+    )
 
 
 def single_mark(scale: Scale, value: float, label: str) -> Markup:
@@ -144,13 +154,17 @@ def value_bar(scale: Scale, value: float, label: str) -> Markup:
 
 
 def legend_mark(kind: str) -> Markup:
-    """Return a legend's mark: "first", "last", "other", "headline" or "band"."""
+    """Return a legend's mark: "first", "last", "other", "headline", "interval" or "band"."""
     half = _ROW / 2
     drawn = {
         "first": _triangle(50, left=True),
         "last": _triangle(50, left=False),
         "other": _vertical("tick", 50, half - 5, half + 5),
         "headline": _dot("mark", 50),
+        "interval": Markup('<line class="interval" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(
+            half
+        )
+        + _dot("mark", 50),
         "band": Markup('<rect class="band" x="0" width="100%" y="{}" height="6"/>').format(half - 3)
         + _vertical("cap", 0, half - 5, half + 5)
         + _vertical("cap", 100, half - 5, half + 5),

@@ -16,7 +16,6 @@ from attribution.present.report import DEPENDS, DEPENDS_RANKS, HOLDS, WEIGHTY, R
 if TYPE_CHECKING:
     import pandas as pd
 
-    from attribution.present.words import Unit
 
 __all__ = ["credit_by_model", "exact_and_distances"]
 
@@ -34,10 +33,18 @@ def credit_by_model(report: Report) -> Fragment:
     rest = report.channels.drop(index=shown)
     lost = max(report.unattributed_by_model.values())
     figures = {name: _line(report.channels.T[name]) for name in shown}
+    margins = {name: report.margin(report.headline, [name]) for name in shown}
     if len(rest):
-        figures[words("other_channels", count=len(rest))] = _line(rest.sum())
+        others = words("other_channels", count=len(rest))
+        figures[others] = _line(rest.sum())
+        margins[others] = report.margin(report.headline, list(rest.index))
     # Rows that are no channel must not flatten the channels: they are drawn where they fit.
     inner = [x for name in shown for x in figures[name].values()]
+    inner += [
+        figures[name][report.headline] + side * (margins[name] or 0.0)
+        for name in shown
+        for side in (-1, 1)
+    ]
     reach = 3 * max(map(abs, inner))
     fitting = [x for x in (lost, *(_line(rest.sum()).values() if len(rest) else ())) if x <= reach]
     scale = charts.nice_scale(min(inner), max([*inner, *fitting]))
@@ -48,11 +55,18 @@ def credit_by_model(report: Report) -> Fragment:
             [
                 Markup('<td class="name" title="{}">{}</td>').format(name, name),
                 charts.range_marks(
-                    scale, line, first, last, report.headline, _spoken(report, name, line)
+                    scale,
+                    line,
+                    first,
+                    last,
+                    report.headline,
+                    _spoken(report, name, line, margins[name]),
+                    margins[name],
                 )
                 if max(line.values()) <= scale.high
                 else "",
                 "–".join(words.written(end(line.values()), unit) for end in (min, max)),
+                *_margin_cell(report, margins[name]),
                 _spread_cell(
                     report, max(line.values()) - min(line.values()), line[report.headline]
                 ),
@@ -64,17 +78,20 @@ def credit_by_model(report: Report) -> Fragment:
     if any(report.unattributed_by_model.values()):
         body.append(_unattributed_row(report, scale, first, last))
         rows.append("rest")
+    margin = [words("margin", model=words.model(report.headline), level=report.level_words)]
+    wide = report.comparison.interval is not None
     plot = table(
         [
             words("channel"),
             charts.axis(scale, lambda t: words.tick(t, unit)),
             f"{words('low_high')} {unit.label}",
+            *(margin if wide else ()),
             words("spread_of"),
             words("rank"),
             words("why"),
         ],
         body,
-        kinds=["name", "plot", "low", "spread", "rank", "why"],
+        kinds=["name", "plot", "low", *(["low"] if wide else []), "spread", "rank", "why"],
         rows=rows,
         name="plots",
     )
@@ -86,7 +103,7 @@ def credit_by_model(report: Report) -> Fragment:
         section(
             words("credit_kicker", unit=unit.label),
             _credit_title(report, shown),
-            figure(_legend(report, first, last) + plot),
+            figure(_legend(report, first, last) + plot, report.interval_words if wide else ""),
             caveat,
         ),
     )
@@ -111,7 +128,13 @@ def _unattributed_row(
         mark = charts.single_mark(scale, high, text)
     if high > scale.high:  # off the axis: said in words, where the column of figures is hidden
         mark = Markup('<span class="beyond">{} {}</span>').format(text, unit.label)
-    return [words("unattributed"), mark, text, spread, "", words(why)]
+    margin = _margin_cell(report, report.margin(report.headline, [UNATTRIBUTED]))
+    return [words("unattributed"), mark, text, *margin, spread, "", words(why)]
+
+
+def _margin_cell(report: Report, margin: float | None) -> list[str]:
+    """Return the cell that says how wide the headline model's interval is, if it has one."""
+    return [] if margin is None else [f"±{report.words.written(margin, report.unit)}"]
 
 
 def _line(figures: pd.Series[float]) -> dict[str, float]:
@@ -143,7 +166,7 @@ def _legend(report: Report, first: str | None, last: str | None) -> Markup:
         ("first", words("legend_first") if first else ""),
         ("last", words("legend_last") if last else ""),
         ("other", words("legend_others")),
-        ("headline", words("legend_headline", model=words.model(report.headline))),
+        _legend_headline(report),
         ("band", words("legend_band")),
     ]
     return Markup('<p class="legend">{}</p>').format(
@@ -155,10 +178,19 @@ def _legend(report: Report, first: str | None, last: str | None) -> Markup:
     )
 
 
-def _spoken(report: Report, name: str, line: dict[str, float]) -> str:
-    unit = report.unit
-    figures = (f"{report.words.model(k)} {report.words.written(v, unit)}" for k, v in line.items())
-    return f"{name}: {', '.join(figures)} {unit.label}"
+def _legend_headline(report: Report) -> tuple[str, str]:
+    words, model = report.words, report.words.model(report.headline)
+    if report.comparison.interval is None:
+        return "headline", words("legend_headline", model=model)
+    return "interval", words("legend_interval", model=model, level=report.level_words)
+
+
+def _spoken(report: Report, name: str, line: dict[str, float], margin: float | None = None) -> str:
+    words, unit = report.words, report.unit
+    figures = {k: f"{words.model(k)} {words.written(v, unit)}" for k, v in line.items()}
+    if margin is not None:
+        figures[report.headline] += f" ±{words.written(margin, unit)}"
+    return f"{name}: {', '.join(figures.values())} {unit.label}"
 
 
 def _spread_cell(report: Report, width: float, base: float) -> Markup | str:
@@ -213,21 +245,21 @@ def _exact(report: Report) -> Markup:
     words, unit = report.words, report.unit
     shown = report.shown()
     rest = report.channels.drop(index=shown)
-    lines: list[tuple[str, pd.Series, str]] = [
-        (name, report.channels.T[name], "") for name in shown
-    ]
+    every = list(report.wide.index)
+    lines: list[tuple[str, list[str], str]] = [(name, [name], "") for name in shown]
     if len(rest):
-        lines.append((words("other_channels", count=len(rest)), rest.sum(), "rest"))
+        lines.append((words("other_channels", count=len(rest)), list(rest.index), "rest"))
     for name, word in ((ORGANIC, "organic"), (UNATTRIBUTED, "unattributed")):
-        if name in report.wide.index:
-            lines.append((words(word), report.wide.T[name], "rest"))
-    total = report.wide.sum()
-    lines.append((words("exact_total"), total, "sum"))
+        if name in every:
+            lines.append((words(word), [name], "rest"))
+    lines.append((words("exact_total"), every, "sum"))
     models = list(report.wide.columns)
     body = [
-        [Markup('<td class="name" title="{0}">{0}</td>').format(name)]
-        + [_tinted(report, line[m], line[report.headline], unit, plain=bool(kind)) for m in models]
-        for name, line, kind in lines
+        [
+            Markup('<td class="name" title="{0}">{0}</td>').format(name),
+            *(_tinted(report, model, members, plain=bool(kind)) for model in models),
+        ]
+        for name, members, kind in lines
     ]
     totals = report.journeys.amounts().sum(axis=0)
     legend = Markup(
@@ -256,16 +288,22 @@ def _exact(report: Report) -> Markup:
     )
 
 
-def _tinted(report: Report, value: float, base: float, unit: Unit, *, plain: bool) -> Markup:
-    text = report.words.written(float(value), unit)
+def _tinted(report: Report, model: str, members: list[str], *, plain: bool) -> Markup:
+    """Return a model's figure for some rows together; pointed at, it shows its interval."""
+    words, unit = report.words, report.unit
+    line = report.wide.loc[members].sum()
+    value, base = float(line[model]), float(line[report.headline])
+    margin = report.margin(model, members)
+    title, style = Markup(""), Markup("")
+    if margin is not None:
+        ends = (words.written(end, unit) for end in (value - margin, value + margin))
+        title = Markup(' title="{}"').format("–".join(ends))
     apart = (value - base) / abs(base) if base else 0.0
-    strength = min(1.0, abs(float(apart))) * 0.32
-    if plain or strength < 0.016:
-        return Markup("<td>{}</td>").format(text)
-    side = "above" if apart > 0 else "below"
-    return Markup('<td style="background:rgba(var(--{}),{:.2f})">{}</td>').format(
-        side, strength, text
-    )
+    strength = min(1.0, abs(apart)) * 0.32
+    if not plain and strength >= 0.016:
+        side = "above" if apart > 0 else "below"
+        style = Markup(' style="background:rgba(var(--{}),{:.2f})"').format(side, strength)
+    return Markup("<td{}{}>{}</td>").format(style, title, words.written(value, unit))
 
 
 def _distances(report: Report) -> Markup:

@@ -29,6 +29,7 @@ _LEVELS = {
     "streamer": "level_streamer",
     "session": "level_session",
     "placement": "level_placement",
+    "offer": "level_offer",
 }
 _MONEY = {
     "gross_fen": "read_gross_fen",
@@ -218,7 +219,9 @@ def closing(report: Report) -> Fragment:
         [
             words("footer_made", version=__version__),
             words(
-                "footer_fen" if report.money else "footer", headline=words.model(report.headline)
+                "footer_fen" if report.money else "footer",
+                headline=words.model(report.headline),
+                interval=report.interval_words,
             ),
         ]
     )

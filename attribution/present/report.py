@@ -116,6 +116,24 @@ class Report:
         apart = (found["headline"] == 0) & (found["high"] > found["low"])
         return found.assign(spread=found["spread"].mask(apart, np.inf))
 
+    def margin(self, model: str, names: Sequence[str]) -> float | None:
+        """Return half the width of the interval of what a model gives these rows together."""
+        return self.comparison.credits[model].margin(names, self.measure)
+
+    @property
+    def interval_words(self) -> str:
+        """What the intervals are, or why there are none."""
+        level = self.comparison.interval
+        if level is None:
+            return self.words("no_interval")
+        unit = "interval_persons" if self.journeys.block is not None else "interval_journeys"
+        return self.words(unit, level=self.level_words)
+
+    @property
+    def level_words(self) -> str:
+        """The level of the intervals: 95%."""
+        return f"{100 * (self.comparison.interval or 0.0):.4g}%"
+
     @cached_property
     def unit(self) -> Unit:
         """The unit of a column of the measure shown."""

@@ -82,6 +82,7 @@ def save_facts(
             "channels": len(journeys.channels),
         },
         "models": {name: repr(model) for name, model in models.items()},
+        "interval": report.comparison.interval,
         "models_left_out": [label(model) for model in report.left_out],
         "seed": {name: model.seed for name, model in models.items() if hasattr(model, "seed")},
         "notes": [{"kind": n.kind, "count": n.count, "detail": n.detail} for n in journeys.notes],

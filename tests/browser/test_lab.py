@@ -81,7 +81,7 @@ def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
 @pytest.mark.parametrize(
     ("name", "last", "figures"),
     [
-        ("model_comparison", "no intervals: the models are compared", 8),
+        ("model_comparison", "in the tables in fen", 8),
         ("data_quality", "Counts are of what the store holds now", 10),
     ],
 )

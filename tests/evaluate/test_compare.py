@@ -117,3 +117,18 @@ def test_a_comparison_that_cannot_be_says_why(
 def test_an_unknown_headline_lists_the_models(journeys: Journeys) -> None:
     with pytest.raises(ConfigError, match="'Marko' is none of the compared models: Linear"):
         compare(journeys, [Linear()]).headline("Marko")
+
+
+def test_intervals_stand_behind_the_other_columns(journeys: Journeys) -> None:
+    plain = compare(journeys, [FirstTouch(), Markov()])
+    wide = compare(journeys, [FirstTouch(), Markov()], interval=0.9)
+    assert (plain.interval, wide.interval) == (None, 0.9)
+    frame = wide.frame()
+    assert list(frame.columns) == [
+        *plain.frame().columns,
+        *("low", "high", "value_low", "value_high", "share_low", "share_high"),
+    ]
+    pd.testing.assert_frame_equal(frame[plain.frame().columns], plain.frame(), rtol=1e-9)
+    for name, credit in wide.credits.items():
+        part = frame[frame["model"] == name]
+        np.testing.assert_array_equal(part["low"], credit.frame()["low"])

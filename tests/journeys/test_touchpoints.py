@@ -448,8 +448,7 @@ class TestBlocks:
         # Worked out once; a change would make old tallies by block meaningless.
         found = self.by_order(self.journeys(["1", "2", "张三"]))
         assert found == {"o1": found["o1"], "o2": found["o2"], "o张三": found["o张三"]}
-        expected = pd.util.hash_array(np.array(["1", "2", "张三"], object), categorize=False) % 64
-        assert [found["o1"], found["o2"], found["o张三"]] == expected.tolist()
+        assert [found["o1"], found["o2"], found["o张三"]] == [14, 48, 17]
 
 
 @pytest.mark.slow

@@ -178,3 +178,21 @@ def test_evidence_counts_for_rules():
 def test_direct_is_a_name_or_several(direct):
     with pytest.raises(ModelError, match="write a channel's name"):
         LastNonDirect(direct)
+
+
+def test_a_touchpoint_column_weight_is_a_factor_on_every_rule():
+    ages = (3 * HOUR, 2 * HOUR, HOUR)
+    plain = build([Row(("a", "b", "c"), 1, 0, 10.0, ages), Row(("a",), 1, 0, 5.0, (HOUR,))])
+    weighted = replace(plain, touch={"weight": np.array([0.0, 1.0, 3.0, 0.0])})
+    expected = {
+        Linear(): [0, 2.5, 7.5],
+        FirstTouch(): [0, 0, 0],
+        LastTouch(): [0, 0, 10],
+        TimeDecay("1h"): [0, 10 / 7, 60 / 7],
+    }
+    for model, value in expected.items():
+        credit = attribute(weighted, model)
+        found = dict(zip(credit.channels, credit.amounts[:, 1], strict=True))
+        assert [found[name] for name in "abc"] == pytest.approx(value)
+        # A journey none of whose touchpoints has weight is unattributed.
+        assert credit.unattributed[1] == pytest.approx(15 - sum(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from attribution.present.tables import guarded
 from attribution.present.words import LANGUAGES, Words, words_in
 
 
-def report_on(journeys: Journeys, language: str = "en", **fields: str) -> Report:
+def report_on(
+    journeys: Journeys, language: str = "en", interval: float | None = None, **fields: str
+) -> Report:
     models, left_out = usable_models(journeys, default_models())
-    comparison = compare(journeys, models)
+    comparison = compare(journeys, models, interval)
     return Report(
         journeys,
         comparison,
@@ -91,6 +94,61 @@ def test_every_kind_of_journeys_makes_a_report(kind: str, language: str) -> None
     assert "nan" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S).lower()
     assert text.count("<section") >= 4
     assert not re.search(r"[{}]", re.sub(r"<style>.*?</style>", "", text, flags=re.S))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "500 channels"])
+def test_every_kind_of_journeys_makes_a_report_with_intervals(kind: str, language: str) -> None:
+    text = whole(report_on(KINDS[kind], language, 0.95))
+    plain = re.sub(r"<style>.*?</style>", "", text, flags=re.S)
+    assert "nan" not in plain.lower()
+    assert not re.search(r"[{}]", plain)
+    says = {"en": "each journey counts as one person", "zh": "每段旅程算作一个人"}[language]
+    assert says in text
+
+
+def test_intervals_are_drawn_said_and_explained() -> None:
+    persons = np.random.default_rng(1).integers(0, 64, len(KINDS["with times"])).astype(np.uint8)
+    report = report_on(replace(KINDS["with times"], block=persons), interval=0.9)
+    html = str(credit_sections.credit_by_model(report)._repr_html_())
+    frame = report.comparison.credits[report.headline].frame().set_index("channel")
+    name = report.channels.index[0]
+    low, high = frame.loc[name, ["value_low", "value_high"]]
+    written = report.words.written(float(high - low) / 2, report.unit)
+    assert f'<td class="low">±{written}</td>' in html
+    assert f" ±{written}, " in html or f" ±{written} " in html  # for those who listen
+    lines = re.findall(r'class="interval" x1="([\d.]+)%" x2="([\d.]+)%"[^>]*/><circle', html)
+    dots = [float(x) for x in re.findall(r'class="mark" cx="([\d.]+)%"', html)]
+    ends = np.array(lines, float)
+    np.testing.assert_allclose(ends.mean(axis=1), dots[1:], atol=0.02)  # one is in the legend
+    true = (frame["value_high"] - frame["value_low"])[report.channels.index].to_numpy()
+    widths = ends @ [-1, 1]
+    np.testing.assert_allclose(widths / widths.sum(), true / true.sum(), atol=0.002)
+    assert 3 < widths.mean() < 40
+    caption = "90% intervals: person-block jackknife, 64 blocks; sampling error only"
+    assert f"<figcaption>{caption}</figcaption>" in html
+    assert caption in overview.closing(report)._repr_html_()
+    exact = str(credit_sections._exact(report))
+    ends = "–".join(report.words.written(float(x), report.unit) for x in (low, high))
+    assert f'title="{ends}"' in exact
+
+
+def test_the_interval_of_a_sum_is_that_of_the_sum() -> None:
+    report = report_on(MANY, interval=0.95)
+    rest = report.channels.drop(index=report.shown()).index
+    replicates = report.comparison.credits[report.headline].replicates
+    place = [report.comparison.credits[report.headline].channels.index(name) for name in rest]
+    sums = replicates[:, place, 1].sum(axis=1)
+    half = 1.9983405 * np.sqrt(63 / 64 * ((sums - sums.mean()) ** 2).sum())
+    assert report.margin(report.headline, list(rest)) == pytest.approx(half, rel=1e-6)
+    assert report_on(MANY).margin("Linear", list(rest)) is None
+
+
+def test_without_intervals_none_is_spoken_of() -> None:
+    text = whole(report_on(KINDS["with times"]))
+    assert "±" not in text
+    assert "no intervals: the models are compared" in text
+    assert 'class="interval"' not in text
 
 
 def _rows(html: str) -> list[list[str]]:
