@@ -16,6 +16,7 @@ from zoneinfo import available_timezones
 
 from attribution.errors import ConfigError, quoted
 from attribution.identity.rules import Rules
+from attribution.journeys.definition import JourneyDefinition
 from attribution.names import DEFAULT_TIMEZONE
 from attribution.toml_page import KeyPath, Page, read_page, shown
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["FILE", "Exclude", "Source", "Workspace", "read_workspace"]
 
 FILE = "attribution.toml"
-_TABLES = ("brand", "identity", "source", "exclude")
+_TABLES = ("brand", "identity", "journeys", "source", "exclude")
 _NAME = re.compile(r"[^\W_][\w .·-]{0,59}")
 _PASSWORD = re.compile(
     r"://[^/@:]*:[^/@]+@|[?&;]\s*\w*(password|passwd|passphrase|pwd)\s*=", re.IGNORECASE
@@ -97,6 +98,7 @@ class Workspace:
     excludes: tuple[Exclude, ...] = ()
     rules: Rules = field(default_factory=Rules)
     key_file: Path | None = None
+    journeys: JourneyDefinition = field(default_factory=JourneyDefinition)
 
     @property
     def store(self) -> Path:
@@ -131,6 +133,7 @@ def read_workspace(folder: str | os.PathLike[str]) -> Workspace:
         folder=root,
         sources=_sources(page, document.get("source", [])),
         excludes=_excludes(page, document.get("exclude", [])),
+        journeys=_journeys(page, document.get("journeys", {})),
         **_brand(page, document.get("brand", {}), root.name),
         **_identity(page, document.get("identity", {}), root),
     )
@@ -221,6 +224,41 @@ def _split(page: Page, at: KeyPath, value: Any) -> tuple[tuple[str, str], ...]:
             )
         pairs.append((both[0], both[1]))
     return tuple(pairs)
+
+
+def _journeys(page: Page, table: Any) -> JourneyDefinition:
+    """Return the definition of journeys; each setting is tried alone, to name its line."""
+    at: KeyPath = ("journeys",)
+    if not isinstance(table, dict):
+        raise page.error(at, shown(table), "a table", "Write [journeys] and its settings below.")
+    defaults = JourneyDefinition().settings()
+    page.check_keys(at, table, tuple(defaults))
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        if name in ("lookback_by", "weights"):
+            values[name] = _entries(page, (*at, name), value)
+            continue
+        listed = defaults[name] == () and value != []
+        values[name] = page.texts((*at, name), value) if listed else value
+        _tried(page, (*at, name), {name: values[name]}, value)
+    return JourneyDefinition(**values)
+
+
+def _entries(page: Page, at: KeyPath, table: Any) -> dict[str, Any]:
+    """Return a table of names with settings, each of them checked."""
+    if not isinstance(table, dict):
+        remedy = f"Write [journeys.{at[-1]}] and below it such as exposure = ..."
+        raise page.error(at, shown(table), "a table", remedy)
+    for name, value in table.items():
+        _tried(page, (*at, name), {str(at[-1]): {name: value}}, value)
+    return table
+
+
+def _tried(page: Page, at: KeyPath, setting: dict[str, Any], value: Any) -> None:
+    try:
+        JourneyDefinition(**setting)
+    except ConfigError as error:
+        raise page.error(at, shown(value), "a value that can stand", str(error)) from None
 
 
 def _sources(page: Page, listed: Any) -> tuple[Source, ...]:

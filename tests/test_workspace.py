@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from attribution.errors import ConfigError
+from attribution.intake.shipped import shipped
+from attribution.journeys.definition import JourneyDefinition
 from attribution.workspace import FILE, Exclude, Source, read_workspace
 
 WHOLE = """\
@@ -35,6 +38,25 @@ sql = "SELECT * FROM orders"
 why = "test order"
 shop_id = ["test", "demo"]
 paid_at_most = "0.1"
+"""
+JOURNEYS = """\
+[brand]
+name = "山岚"
+
+[journeys]
+level = "offer"
+lookback = "14D"
+reuse = true
+conversion = "first"
+products = "P1"
+segments = ["province", "buyer"]
+
+[journeys.lookback_by]
+exposure = "1D"
+"抖音 · 直播" = "7D"
+
+[journeys.weights]
+exposure = 0.2
 """
 
 
@@ -65,6 +87,72 @@ def test_a_merge_can_be_undone_and_id_types_named(tmp_path: Path):
     rules = read_workspace(write(tmp_path, text)).rules
     assert rules.split == (("a.1", "a.2"),)
     assert (rules.device_types, rules.expiry) == (("oaid",), "200D")
+
+
+def test_journeys_are_as_the_file_says_and_else_the_usual(tmp_path: Path):
+    found = read_workspace(write(tmp_path, JOURNEYS)).journeys
+    assert found == JourneyDefinition(
+        level="offer",
+        lookback="14D",
+        lookback_by={"exposure": "1D", "抖音 · 直播": "7D"},
+        reuse=True,
+        conversion="first",
+        products=["P1"],
+        segments=["province", "buyer"],
+        weights={"exposure": 0.2},
+    )
+    assert read_workspace(write(tmp_path, "[journeys]\n")).journeys == JourneyDefinition()
+    assert read_workspace(write(tmp_path, "")).journeys == JourneyDefinition()
+    empty = "[journeys]\nproducts = []\nsegments = []\n[journeys.weights]\n"
+    assert read_workspace(write(tmp_path, empty)).journeys == JourneyDefinition()
+
+
+def test_the_sample_s_comments_are_the_defaults(tmp_path: Path):
+    text = shipped("data", "sample", "attribution.toml").read_text(encoding="utf-8")
+    block = text[text.index("# [journeys]\n") : text.index("# [journeys.lookback_by]")]
+    settings = "".join(
+        f"{line[2:]}\n" for line in block.splitlines() if re.match(r"# (\[|\w+ = )", line)
+    )
+    found = read_workspace(write(tmp_path, settings)).journeys
+    assert found == JourneyDefinition(expiry=JourneyDefinition().lookback)
+    for name in JourneyDefinition().settings():
+        assert f"# {name} = " in text or f"# [journeys.{name}]" in text, name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ('level = "offer"', 'level = "room"', 5, "platform, form, streamer, session, placement"),
+        ('level = "offer"', 'levle = "offer"', 5, "Did you mean 'level'"),
+        ('lookback = "14D"', "lookback = 14", 6, "a number with a unit"),
+        ('lookback = "14D"', 'lookback = "two weeks"', 6, "a number with a unit"),
+        ("reuse = true", 'reuse = "yes"', 7, "true or false"),
+        ('conversion = "first"', 'conversion = "last"', 8, "any, first"),
+        ('products = "P1"', "products = 1", 9, "a list of texts"),
+        ('products = "P1"', 'products = [""]', 9, "quotation marks"),
+        ('"province", "buyer"', '"province", "city"', 10, "province, buyer"),
+        ('exposure = "1D"', "exposure = 1", 13, "a number with a unit"),
+        ('"7D"', '"week"', 14, "a number with a unit"),
+        ("exposure = 0.2", "exposure = -0.2", 17, "0 or more"),
+        ("exposure = 0.2", 'exposure = "0.2"', 17, "0 or more"),
+        ("exposure = 0.2", "exposed = 0.2", 17, "events, of exposure"),
+        ("[journeys.weights]\nexposure = 0.2", "", 0, ""),
+    ][:-1],
+)
+def test_every_mistake_in_journeys_names_its_line(
+    tmp_path: Path, old: str, new: str, line: int, says: str
+):
+    assert old in JOURNEYS
+    with pytest.raises(ConfigError) as error:
+        read_workspace(write(tmp_path, JOURNEYS.replace(old, new, 1)))
+    assert str(error.value).startswith(f"{FILE}, line {line}, journeys."), error.value
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["journeys = 1\n", "[journeys]\nweights = 1\n"])
+def test_journeys_and_their_weights_are_tables(tmp_path: Path, text: str):
+    with pytest.raises(ConfigError, match="expected a table"):
+        read_workspace(write(tmp_path, text))
 
 
 def test_an_empty_file_is_a_workspace_without_sources(tmp_path: Path):

@@ -1,8 +1,12 @@
-"""The channel tree: platform, form, streamer, session, placement, with names people read.
+"""The channel tree: platform, form, streamer, session, placement, offer, with names people read.
 
 A name holds its way down the tree ("抖音 · 直播 · 晚晴 · 11-11 20:00场"), so a name at any level
 stands for one channel. What is not known is said to be unknown, but a form that nobody hosts, such
 as a search, is named without what is not known of it.
+
+The tree forks below a session: a placement says where in its surroundings people came from, an
+offer which explanation of which product was on. A name holds one of them, or a flash sale would
+come apart by placement.
 """
 
 from __future__ import annotations
@@ -10,18 +14,28 @@ from __future__ import annotations
 from string import Template
 from typing import Literal
 
+from attribution.journeys.definition import LEVELS, Level
 from attribution.store.steps import Step, ViewOptions, in_list, literal, local_time
 
-__all__ = ["LEVELS", "Level", "channel_label", "channel_steps"]
+__all__ = [
+    "LEVELS",
+    "Language",
+    "Level",
+    "channel_label",
+    "channel_steps",
+    "label_columns",
+    "labelled",
+    "translated",
+]
 
 Language = Literal["zh", "en"]
-Level = Literal["platform", "form", "streamer", "session", "placement"]
-LEVELS: tuple[Level, ...] = ("platform", "form", "streamer", "session", "placement")
 
 _SEPARATOR = " · "
 
 # Forms that somebody hosts: here a streamer who is not known is missing.
 _HOSTED = ("live", "live_replay", "short_video", "showcase")
+# Forms in which products are explained one after another.
+_EXPLAINING = ("live", "live_replay")
 
 _PLATFORMS = {
     "douyin": ("抖音", "Douyin"),
@@ -75,7 +89,18 @@ _UNKNOWN: dict[str, tuple[str, str]] = {
     "streamer": ("未知主播", "unknown streamer"),
     "session": ("未知场次", "unknown session"),
     "placement": ("未知位置", "unknown placement"),
+    "offer": ("无讲解", "no explanation"),
     "traffic": ("未知流量", "unknown traffic"),
+}
+
+# What a level's own part of a name is read from, of touchpoints.
+_READS: dict[Level, tuple[str, ...]] = {
+    "platform": ("platform",),
+    "form": ("content_form",),
+    "streamer": ("content_form", "streamer_id"),
+    "session": ("platform", "session_id", "content_id"),
+    "placement": ("placement",),
+    "offer": ("content_form", "explanation"),
 }
 
 # Two streamers of one name are told apart by their ids.
@@ -119,10 +144,10 @@ FROM counted
 _CHANNELS = Template("""
 SELECT
     t.platform, t.event_id, t.person_id, t.at, t.event, t.order_id,
-    t.streamer_id, t.session_id, t.content_id,
+    t.streamer_id, t.session_id, t.content_id, t.product_id, t.offer,
     $labels,
     $traffic AS traffic_name
-FROM touchpoints AS t
+FROM explained_touchpoints AS t
 LEFT JOIN streamer_names AS n ON n.streamer_id = t.streamer_id
 LEFT JOIN session_names AS s ON s.platform = t.platform AND s.session_id = t.session_id
 """)
@@ -141,9 +166,10 @@ def channel_label(level: Level, language: Language) -> str:
     Returns
     -------
     str
-        An expression over rows `t` of touchpoints, `n` of streamer_names and `s` of session_names.
+        An expression over rows `t` of touchpoints (of explained_touchpoints for offers), `n` of
+        streamer_names and `s` of session_names; see `label_columns`.
     """
-    steps = LEVELS[: LEVELS.index(level) + 1]
+    steps = _way(level)
     top = f" || {literal(_SEPARATOR)} || ".join(_own_name(step, language) for step in steps[:2])
     if len(steps) <= 2:
         return top
@@ -157,6 +183,47 @@ def channel_label(level: Level, language: Language) -> str:
         f"THEN concat_ws({literal(_SEPARATOR)}, {hosted}) "
         f"ELSE concat_ws({literal(_SEPARATOR)}, {known}) END"
     )
+
+
+def label_columns(level: Level) -> tuple[str, ...]:
+    """Return the columns of touchpoints that a name at this level depends on."""
+    return tuple(dict.fromkeys(column for step in _way(level) for column in _READS[step]))
+
+
+def labelled(rows: str, level: Level, language: Language) -> str:
+    """Return a query for the names, `name`, of distinct rows of `label_columns`.
+
+    It reads `streamer_names` and `session_names`.
+    """
+    columns = label_columns(level)
+    joins = ""
+    if "streamer_id" in columns:
+        joins += " LEFT JOIN streamer_names AS n ON n.streamer_id = t.streamer_id"
+    if "session_id" in columns:
+        joins += (
+            " LEFT JOIN session_names AS s"
+            " ON s.platform = t.platform AND s.session_id = t.session_id"
+        )
+    distinct = f"SELECT DISTINCT {', '.join(columns)} FROM {rows}"  # noqa: S608 - our own names
+    return f"SELECT t.*, {channel_label(level, language)} AS name FROM ({distinct}) AS t{joins}"  # noqa: S608
+
+
+def translated(name: str, language: Language) -> str | None:
+    """Return a channel's name, or that of a node above channels, in a language.
+
+    The words for platforms, forms and what is unknown are known in both; the rest are names, which
+    stay. None if the name does not begin with a platform: nothing in the tree is called so.
+    """
+    nth = 0 if language == "zh" else 1
+    platform, *rest = name.split(_SEPARATOR)
+    found = {
+        word: pair[nth] for pair in (*_PLATFORMS.values(), *_UNKNOWN.values()) for word in pair
+    }
+    if platform not in found:
+        return None
+    forms = found | {word: pair[nth] for pair in _FORMS.values() for word in pair}
+    below = [forms.get(part, part) for part in rest[:1]] + [found.get(p, p) for p in rest[1:]]
+    return _SEPARATOR.join([found[platform], *below])
 
 
 def channel_steps(options: ViewOptions) -> list[Step]:
@@ -194,6 +261,12 @@ def channel_steps(options: ViewOptions) -> list[Step]:
     ]
 
 
+def _way(level: Level) -> tuple[Level, ...]:
+    """Return the levels down to this one."""
+    above = LEVELS[: LEVELS.index(level) + 1]
+    return tuple(each for each in above if each != "placement" or level == "placement")
+
+
 def _own_name(level: Level, language: Language) -> str:
     unknown = _unknown(level, language)
     if level == "platform":
@@ -208,6 +281,9 @@ def _own_name(level: Level, language: Language) -> str:
             f"coalesce(s.name, {literal(session)} || t.session_id, "
             f"{literal(content)} || t.content_id, {unknown})"
         )
+    if level == "offer":
+        explaining = f"t.content_form IN {in_list(_EXPLAINING)}"
+        return f"coalesce(t.explanation, CASE WHEN {explaining} THEN {unknown} END)"
     return _word("t.placement", _PLACEMENTS, f"coalesce(t.placement, {unknown})", language)
 
 

@@ -8,26 +8,47 @@ once, and only steps that lead to a wanted table are made at all.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import tempfile
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attribution.errors import StoreError
 from attribution.store.steps import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import duckdb
 
     from attribution.store.steps import Step
 
-__all__ = ["create_steps", "leading_to", "open_connection", "tables_read"]
+_LIMIT = re.compile(r"/([\d.]+ \w+) used")  # where DuckDB says how much there was
+
+__all__ = [
+    "create_steps",
+    "enough_memory",
+    "leading_to",
+    "limit_memory",
+    "open_connection",
+    "tables_read",
+]
 
 
-def open_connection(timezone: str) -> duckdb.DuckDBPyConnection:
-    """Return an empty connection in memory, which loads nothing from anywhere."""
+def open_connection(timezone: str, memory: str = "") -> duckdb.DuckDBPyConnection:
+    """Return an empty connection in memory, which loads nothing from anywhere.
+
+    Parameters
+    ----------
+    timezone
+        Of its clock.
+    memory
+        What it may use before it writes to temporary files, such as "2GB"; if empty, most of the
+        machine's.
+    """
     import duckdb
 
     spill = Path(tempfile.gettempdir()) / f"attribution-{secrets.token_hex(16)}"
@@ -40,7 +61,15 @@ def open_connection(timezone: str) -> duckdb.DuckDBPyConnection:
         },
     )
     connection.execute(f"SET TimeZone = {literal(timezone)}")
+    if memory:
+        limit_memory(connection, memory)
     return connection
+
+
+def limit_memory(connection: duckdb.DuckDBPyConnection, memory: str) -> None:
+    """Let a connection use no more than this, such as "2GB", before it writes to the disk."""
+    connection.execute(f"SET memory_limit = {literal(memory)}")
+    connection.execute("SET preserve_insertion_order = false")  # what needs an order says so
 
 
 def tables_read(connection: duckdb.DuckDBPyConnection, sql: str) -> Counter[str]:
@@ -82,4 +111,30 @@ def create_steps(
     """Create steps in order: as a table if read several times, as a view if not."""
     for step in steps:
         kind = "TEMP TABLE" if readers[step.name] > 1 else "VIEW"
-        connection.execute(f'CREATE {kind} "{step.name}" AS {step.sql}')
+        with enough_memory(step.name):
+            connection.execute(f'CREATE {kind} "{step.name}" AS {step.sql}')
+
+
+@contextmanager
+def enough_memory(step: str) -> Iterator[None]:
+    """Say for which step the memory did not suffice, and what to do.
+
+    Raises
+    ------
+    StoreError
+        Instead of DuckDB's own error, or of Arrow's that stands for it.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, OSError, pa.ArrowException) as error:
+        if not isinstance(error, duckdb.OutOfMemoryException) and "Out of Memory" not in str(error):
+            raise
+        limit = _LIMIT.search(str(error))
+        raise StoreError(
+            f"too little memory for the step {step!r}" + (f": {limit[1]}" if limit else ""),
+            "room for what it sorts and joins",
+            'Allow more, such as memory="4GB"; the disk of temporary files must have room, too.',
+        ) from error

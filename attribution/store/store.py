@@ -25,7 +25,9 @@ from attribution.identity.rules import Rules
 from attribution.names import DEFAULT_TIMEZONE
 from attribution.store.connection import (
     create_steps,
+    enough_memory,
     leading_to,
+    limit_memory,
     open_connection,
     tables_read,
 )
@@ -35,10 +37,10 @@ from attribution.store.people import people_folder, read_people, resolve_people,
 from attribution.store.steps import Step, ViewOptions, literal
 from attribution.store.suppression import suppressed
 from attribution.store.tables import DERIVED, PROVENANCE, TABLES
-from attribution.workspace import Workspace, read_workspace
+from attribution.workspace import FILE, Workspace, read_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     import duckdb
 
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
     # Which tables are to be made, of a connection and all steps' names.
     _Wanted = Callable[[duckdb.DuckDBPyConnection, list[str]], set[str]]
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "filled_store", "open_store"]
 
 _TRIES = 100  # of reading a store that another process keeps rewriting
 _PEOPLE = ("identities", "persons")
@@ -162,6 +164,37 @@ class Store:
         """
         return self._retried(lambda listing: self._connection(listing, _everything))
 
+    def reading(
+        self,
+        steps: Sequence[Step],
+        read: Callable[[duckdb.DuckDBPyConnection], _Result],
+        *,
+        tables: Collection[str] = (),
+        memory: str = "",
+    ) -> _Result:
+        """Return what is read on a connection that has steps of one's own, and no more.
+
+        Parameters
+        ----------
+        steps
+            Steps over the store's tables and views, each after those it reads.
+        read
+            Reads them; it starts anew if the store has changed meanwhile.
+        tables
+            Tables and views of the store that are needed beside those the steps read.
+        memory
+            What the connection may use, such as "2GB".
+
+        Raises
+        ------
+        StoreError
+            If the memory does not suffice; it names the step.
+        DataError
+            If a file of the store cannot be read.
+        """
+        wanted = {*tables, *(step.name for step in steps)}
+        return self._reading(lambda *_: wanted, read, steps, memory)
+
     def people(self) -> People:
         """Return who is who: kept by the last `refresh_people`, or else resolved now."""
         return self._retried(self._people)
@@ -211,27 +244,44 @@ class Store:
         )
 
     def _reading(
-        self, wanted: _Wanted, read: Callable[[duckdb.DuckDBPyConnection], _Result]
+        self,
+        wanted: _Wanted,
+        read: Callable[[duckdb.DuckDBPyConnection], _Result],
+        further: Sequence[Step] = (),
+        memory: str = "",
     ) -> _Result:
         def once(listing: _Listing) -> _Result:
-            with _closing(self._connection(listing, wanted)) as connection:
+            with (
+                _closing(self._connection(listing, wanted, further, memory)) as connection,
+                enough_memory("reading"),
+            ):
                 return read(connection)
 
         return self._retried(once)
 
-    def _connection(self, listing: _Listing, wanted: _Wanted) -> duckdb.DuckDBPyConnection:
+    def _connection(
+        self,
+        listing: _Listing,
+        wanted: _Wanted,
+        further: Sequence[Step] = (),
+        memory: str = "",
+    ) -> duckdb.DuckDBPyConnection:
         """Return a connection with the wanted tables and all they are made from."""
         options = ViewOptions(self.as_of, self.timezone, self.excludes, self.language)
         connection = open_connection(self.timezone)
         try:
-            every = _all_steps(options)
+            every = [*_all_steps(options), *further]
             tables = wanted(connection, [step.name for step in every])
             chosen, readers = leading_to(connection, every, tables)
+            readers.update(step.name for step in further)  # they are read once more, by the caller
             needed = {*tables, *readers}
             people = bool(needed & {*_PEOPLE}) and not listing.people_kept
             latest = {each.removeprefix("latest_") for each in needed if each.startswith("latest_")}
             latest |= ({"identifiers", "links"} if people else set()) | (needed & {"quarantine"})
-            create_latest(connection, self.folder, listing.markers, listing.hidden, latest)
+            if memory:
+                limit_memory(connection, memory)
+            with enough_memory("latest"):
+                create_latest(connection, self.folder, listing.markers, listing.hidden, latest)
             if people:
                 found = resolve_people(connection, self.rules)
                 for name in _PEOPLE:
@@ -278,6 +328,25 @@ def open_store(workspace: Workspace | str | os.PathLike[str]) -> Store:
         language=workspace.language,
         sources=tuple(source.name for source in workspace.sources),
     )
+
+
+def filled_store(workspace: Workspace) -> Store:
+    """Return the store of a workspace, which must hold something.
+
+    Raises
+    ------
+    DataError
+        If nothing has been ingested yet.
+    """
+    store = open_store(workspace)
+    if not store.batches():
+        raise DataError(
+            "nothing ingested yet",
+            "rows in the store",
+            "Run `attribution ingest`, then this again.",
+            source=FILE,
+        )
+    return store
 
 
 @contextmanager

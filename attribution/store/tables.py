@@ -190,8 +190,8 @@ _ALL = (
             " recipient_not_payer:bool status*:enum created_at*:time paid_at:time"
             " deposit_paid_at:time completed_at:time updated_at:time paid_fen*:fen deposit_fen:fen"
             " freight_fen:fen discount_shop_fen:fen discount_platform_fen:fen"
-            " discount_streamer_fen:fen merchant_net_fen:fen is_new_buyer_shop:bool phone_index"
-            " addressee_key _identifier _excluded:text",
+            " discount_streamer_fen:fen merchant_net_fen:fen is_new_buyer_shop:bool province:text"
+            " phone_index addressee_key _identifier _excluded:text",
             platform=PLATFORMS,
             status=STATUSES,
         ),

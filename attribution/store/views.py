@@ -15,6 +15,7 @@ from attribution.store.evidence import (
     later_steps,
     plain_steps,
 )
+from attribution.store.explained import explanation_steps
 from attribution.store.maturity import maturity_steps
 from attribution.store.one_order import order_steps, reconciliation_steps
 from attribution.store.order_lines import line_steps
@@ -39,5 +40,6 @@ def steps(options: ViewOptions) -> list[Step]:
         *plain_steps(options),
         *alias_steps(),
         *later_steps(),
+        *explanation_steps(options),
         *channel_steps(options),
     ]

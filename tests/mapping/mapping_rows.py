@@ -72,7 +72,8 @@ EXPECTED: dict[str, tuple[dict[str, list[dict[str, Any]]], list[Any], dict[str, 
                 {"order_id": P1, "shop_id": "4463798", "status": "paid", "created_at": LIVE,
                  "paid_at": LIVE_1, "updated_at": LIVE_5, "paid_fen": 29900, "freight_fen": 0,
                  "discount_shop_fen": 500, "discount_platform_fen": 300,
-                 "discount_streamer_fen": 200} | who("doudian_open_id", "dd-buyer-1"),
+                 "discount_streamer_fen": 200, "province": "浙江省"}
+                | who("doudian_open_id", "dd-buyer-1"),
                 # Only the deposit is paid.
                 {"order_id": "6920000000000000201", "shop_id": "4463798",
                  "status": "partially_paid", "created_at": NINTH, "deposit_paid_at": NINTH,
@@ -778,9 +779,10 @@ EXPECTED: dict[str, tuple[dict[str, list[dict[str, Any]]], list[Any], dict[str, 
             "orders": rows_of(
                 "own_mall",
                 {"order_id": "W1", "paid_at": LIVE_1, "paid_fen": 19990, "freight_fen": 1000,
-                 "discount_shop_fen": 550} | MALL | who("member_id", "M1"),
+                 "discount_shop_fen": 550, "province": "浙江省"} | MALL | who("member_id", "M1"),
                 MALL | {"order_id": "W2", "status": "completed", "paid_at": LIVE_1, "paid_fen": 900,
-                        "freight_fen": 0, "_excluded": "test order"} | who("member_id", "M2"),
+                        "freight_fen": 0, "province": "上海市", "_excluded": "test order"}
+                | who("member_id", "M2"),
             )
         },
         [(3, "orders", "currency")],

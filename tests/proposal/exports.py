@@ -38,6 +38,7 @@ EXPORTS = (
                 "discount_shop_fen": "商家优惠 yuan",
                 "discount_platform_fen": "平台优惠 yuan",
                 "discount_streamer_fen": "达人优惠 yuan",
+                "province": "省",
             },
             "order_lines": {
                 "line_id": "子订单编号",
@@ -52,7 +53,7 @@ EXPORTS = (
                 "streamer": "达人ID",
             },
         },
-        ("收件人", "收件人手机号", "省", "详细地址", "买家留言", "达人昵称"),
+        ("收件人", "收件人手机号", "详细地址", "买家留言", "达人昵称"),
         "douyin",
     ),
     Export(

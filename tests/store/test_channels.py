@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from attribution.names import RESERVED
-from attribution.store.channels import LEVELS, channel_label
+from attribution.store.channels import (
+    LEVELS,
+    channel_label,
+    label_columns,
+    labelled,
+    translated,
+)
 from attribution.store.tables import CONTENT_FORMS, PLATFORMS, TABLES
 from attribution.store.views import ViewOptions
 from tests.store.planted import listed, ms, one, planted
@@ -41,6 +47,7 @@ def test_a_name_holds_its_way_down_the_tree():
         "抖音 · 直播 · 晚晴",
         "抖音 · 直播 · 晚晴 · 11-11 20:00场",
         "抖音 · 直播 · 晚晴 · 11-11 20:00场 · 首页推荐",
+        "抖音 · 直播 · 晚晴 · 11-11 20:00场 · 无讲解",
     ]
     assert row["traffic_name"] == "付费流量"
 
@@ -48,6 +55,7 @@ def test_a_name_holds_its_way_down_the_tree():
 def test_the_same_in_english():
     row = one(planted(ROWS, EN), "channels")
     assert row["channel_placement"] == ("Douyin · Live · 晚晴 · 11-11 20:00 session · Home feed")
+    assert row["channel_offer"] == "Douyin · Live · 晚晴 · 11-11 20:00 session · no explanation"
     assert row["traffic_name"] == "Paid traffic"
 
 
@@ -74,6 +82,97 @@ def test_the_same_in_english():
 )
 def test_what_is_unknown_is_said_to_be_where_there_is_someone(row, session):
     assert one(planted(touch(**row), ZH), "channels")["channel_session"] == session
+
+
+def explained(*products, **row):
+    """Return the rows of a session in which products are explained, and of one touchpoint."""
+    return {
+        **touch(session_id="r1", **row),
+        "session_products": [
+            {"platform": "douyin", "session_id": "r1"} | each for each in products
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("products", "row", "offer"),
+    [
+        ([{"product_id": "P1", "offer": " 秒\n杀 "}], {}, "P1 · 秒 杀"),
+        ([{"product_id": "P1"}], {}, "P1"),
+        (
+            [
+                {"product_id": "P1", "offer": "秒杀"},
+                {"product_id": "P1", "offer": "秒杀", "explain_from": START + 3_600_000},
+            ],
+            {},
+            "P1 · 秒杀 · 20:00",
+        ),
+        (
+            [
+                {"product_id": "P1", "explain_to": START + 1},
+                {"product_id": "P1", "explain_from": START + 59_999},
+            ],
+            {},
+            f"P1 · 20:00 #P1 {START}",
+        ),
+        # A replay shows what the session showed; a search shows nothing.
+        ([{"product_id": "P1"}], {"content_form": "live_replay"}, "P1"),
+        ([{"product_id": "P1"}], {"content_form": "live_replay", "at": START - 1}, "无讲解"),
+    ],
+)
+def test_an_offer_lies_below_its_session(products, row, offer):
+    products = [{"explain_from": START} | each for each in products]
+    found = one(planted(explained(*products, placement="homepage_hot", **row), ZH), "channels")
+    assert found["channel_offer"] == f"{found['channel_session']} · {offer}"
+
+
+def test_what_explains_nothing_is_named_without_an_explanation():
+    row = one(planted(touch(content_form="search"), ZH), "channels")
+    assert row["channel_offer"] == "抖音 · 搜索"
+    row = one(planted(touch(content_form="short_video", content_id="v1"), ZH), "channels")
+    assert row["channel_offer"] == "抖音 · 短视频 · 未知主播 · 内容 v1"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_names_of_places_are_those_of_touchpoints(level, language):
+    """What `labelled` gives for distinct places is what each touchpoint is called."""
+    rows = explained({"product_id": "P1", "explain_from": START + 5})
+    rows["streamers"], rows["sessions"] = ROWS["streamers"], ROWS["sessions"]
+    rows["touchpoints"] = [
+        {"event_id": f"{form}{i}", "at": START + i, "content_form": form, **more}
+        for form in ("live", "short_video", "search", None)
+        for i, more in enumerate(
+            [{}, {"session_id": "r1"}, {"streamer_id": "unknown"}, {"placement": "nature"}]
+        )
+        for i in (i, i + 10)
+    ]
+    rows["touchpoints"] = list({row["event_id"]: row for row in rows["touchpoints"]}.values())
+    world = planted(rows, ViewOptions(language=language))
+    named = {row[f"channel_{level}"] for row in listed(world, "channels")}
+    listed(world, "streamer_names")
+    listed(world, "session_names")
+    places = listed(world, labelled("explained_touchpoints", level, language))
+    assert {row["name"] for row in places} == named
+    keys = [tuple(row[column] for column in label_columns(level)) for row in places]
+    assert len({*keys}) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "wanted"),
+    [
+        ("抖音 · 直播", "en", "Douyin · Live"),
+        ("Douyin · Live", "zh", "抖音 · 直播"),
+        ("抖音 · 直播 · 晚晴 · 未知场次", "en", "Douyin · Live · 晚晴 · unknown session"),
+        # Only a form is translated as one: a streamer may be called Live.
+        ("Douyin · Live · Live", "zh", "抖音 · 直播 · Live"),
+        ("抖音", "zh", "抖音"),
+        ("exposures", "zh", None),
+        ("直播", "en", None),
+    ],
+)
+def test_a_channel_can_be_named_in_either_language(name, language, wanted):
+    assert translated(name, language) == wanted
 
 
 def test_every_platform_form_and_kind_of_traffic_has_a_name_of_its_own():
