@@ -4,6 +4,7 @@ journeys = attribution.read_paths("paths.csv")
 attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
 """
 
+from attribution.assemble.opened import open_journeys, read_store
 from attribution.credit import Credit
 from attribution.errors import (
     AttributionError,
@@ -17,7 +18,6 @@ from attribution.evaluate.compare import Comparison, compare
 from attribution.evaluate.explain import difference_steps, explain_difference
 from attribution.intake.paths import read_paths, read_touchpoints
 from attribution.intake.shipped import shipped
-from attribution.intake.stored import read_store
 from attribution.journeys import Journeys
 from attribution.model import Model, attribute, check_model, label
 from attribution.models.heuristic import (
@@ -74,6 +74,7 @@ __all__ = [
     "explain_difference",
     "label",
     "model_from_text",
+    "open_journeys",
     "open_store",
     "plot_comparison",
     "profile",

@@ -1,15 +1,14 @@
-"""What a report reads: journeys from a store, and the workspace around a notebook."""
+"""What a report reads: the workspace around a notebook, or files."""
 
 from __future__ import annotations
 
 import json
-import random
 import tempfile
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
+from attribution.assemble.opened import read_store
 from attribution.errors import ConfigError, DataError
 from attribution.intake.create import create_workspace
 from attribution.intake.stored import (
@@ -17,14 +16,11 @@ from attribution.intake.stored import (
     given_files,
     origin_of_files,
     origin_of_store,
-    read_store,
     workspace_or_sample,
 )
 from attribution.workspace import FILE, read_workspace
 from tests.brand import source, truth
-from tests.store.batches import DAY, NOVEMBER, commit, hash_of, identifier, order, touchpoint
-
-HOUR = 3_600_000
+from tests.store.batches import commit, hash_of, order
 
 
 @pytest.fixture
@@ -34,138 +30,7 @@ def workspace(tmp_path):
     return read_workspace(tmp_path)
 
 
-def journeys_of(journeys):
-    """Return {order id: channels in time order} of the journeys with an order."""
-    return {
-        str(journeys.order_id[i]): [
-            journeys.channels[code]
-            for code in journeys.codes[journeys.offsets[i] : journeys.offsets[i + 1]]
-        ]
-        for i in range(len(journeys))
-        if journeys.conversions[i]
-    }
-
-
-def test_journeys_are_those_a_plain_loop_finds(workspace):
-    chance = random.Random(3)
-    people = [f"p{i}" for i in range(8)]
-    forms = {"live": "直播 · 未知主播", "search": "搜索", "short_video": "短视频 · 未知主播"}
-    touches = [
-        touchpoint(
-            f"t{i:03d}",
-            chance.choice([*people, None]),
-            at=NOVEMBER + chance.randrange(-48, 48) * HOUR + i,
-            content_form=chance.choice([*forms]),
-            _row=i + 1,
-        )
-        for i in range(80)
-    ]
-    # Orders lie far apart, so that no two of one person share a visit.
-    orders = [
-        order(f"o{i}", 100 + i, who, created_at=NOVEMBER + i * 12 * HOUR, _row=i + 1)
-        for i, who in enumerate([*people, *people, None])
-    ]
-    rows = {
-        "orders": orders,
-        "touchpoints": touches,
-        "identifiers": [identifier(who) for who in people],
-    }
-    commit(workspace.store, "b1", rows)
-    wanted, last = {}, defaultdict(lambda: -1)
-    for each in orders:
-        who, at = each.get("_identifier"), each["created_at"]
-        mine = [
-            touch
-            for touch in sorted(touches, key=lambda t: t["at"])
-            if who is not None
-            and touch.get("_identifier") == who
-            and last[who] < touch["at"] <= at
-            and at - touch["at"] <= DAY
-        ]
-        last[who] = at
-        wanted[f"douyin:{each['order_id']}"] = [
-            f"抖音 · {forms[touch['content_form']]}" for touch in mine
-        ]
-    journeys = read_store(workspace, lookback="1D")
-    assert journeys_of(journeys) == wanted
-    assert sum(map(len, wanted.values())) > 15
-    assert journeys.values["value"].sum() == sum(each["paid_fen"] for each in orders)
-    assert {note.kind: note.count for note in journeys.notes} == {"orders_without_person": 1}
-
-
-def test_levels_money_and_language_are_chosen(workspace):
-    rows = {
-        "orders": [order("o1", 1_000, "ann")],
-        "refunds": [
-            {
-                "refund_id": "r",
-                "order_id": "o1",
-                "platform": "douyin",
-                "kind": "refund_only",
-                "status": "success",
-                "amount_fen": 400,
-                "final_at": NOVEMBER,
-                "_row": 1,
-            }
-        ],
-        "touchpoints": [
-            touchpoint("t", "ann", streamer_id="s1", session_id="r1", placement="nature")
-        ],
-        "streamers": [{"streamer_id": "s1", "name": "晚晴", "_row": 1}],
-        "identifiers": [identifier("ann")],
-    }
-    commit(workspace.store, "b1", rows)
-    steps = ["Douyin", "Live", "晚晴", "session r1", "Natural feed"]
-    levels = ("platform", "form", "streamer", "session", "placement")
-    for depth, level in enumerate(levels, 1):
-        journeys = read_store(workspace, level=level, language="en", value="net_fen")
-        assert journeys.channels == (" · ".join(steps[:depth]),)
-        assert list(journeys.values) == ["value", "gross_fen", "net_expected_fen"]
-        assert journeys.values["value"].tolist() == [600.0]
-        assert journeys.values["gross_fen"].tolist() == [1_000.0]
-    assert read_store(workspace.folder).channels == ("抖音 · 直播 · 晚晴",)
-    labelled = read_store(workspace, segments=["platform"], columns=["event", "session_id"])
-    assert labelled.segments["platform"].tolist() == ["douyin"]
-    assert labelled.touch["session_id"].tolist() == ["r1"]
-
-
-def test_an_unpaid_order_is_no_conversion_and_a_deposit_is_when_it_counts(workspace):
-    rows = {
-        "orders": [
-            order("unpaid", 1, "ann", status="created"),
-            order(
-                "presale",
-                5,
-                "ann",
-                deposit_paid_at=NOVEMBER + HOUR,
-                paid_at=NOVEMBER + 9 * DAY,
-            ),
-        ],
-        "identifiers": [identifier("ann")],
-    }
-    commit(workspace.store, "b1", rows)
-    journeys = read_store(workspace)
-    assert journeys.order_id.tolist() == ["douyin:presale"]
-    assert journeys.closed_at.tolist() == [NOVEMBER + HOUR]
-
-
-def test_ids_of_two_platforms_may_be_alike(workspace):
-    orders = [order("1", 3, "ann"), order("1", 4, "ann", platform="wechat", _row=2)]
-    commit(workspace.store, "b1", {"orders": orders, "identifiers": [identifier("ann")]})
-    assert {*read_store(workspace).order_id} == {"douyin:1", "wechat:1"}
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"level": "streamers"}, {"value": "paid_fen"}, {"language": "fr"}]
-)
-def test_a_choice_that_is_none_is_refused(workspace, wrong):
-    with pytest.raises(ConfigError, match="write one of"):
-        read_store(workspace, **wrong)
-
-
 def test_an_empty_store_says_what_to_run(workspace):
-    with pytest.raises(DataError, match="Run `attribution ingest`"):
-        read_store(workspace)
     with (
         pytest.raises(DataError, match="Run `attribution ingest`"),
         workspace_or_sample(start=workspace.folder),

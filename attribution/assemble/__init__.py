@@ -1,0 +1,1 @@
+"""Canonical tables and long files to journeys, on one machine or many."""

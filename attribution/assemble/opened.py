@@ -1,0 +1,331 @@
+"""Journeys of a workspace's store or of files, batch by batch: of any size in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import pandas as pd
+import pyarrow as pa
+
+from attribution import columns as door
+from attribution.assemble.store_journeys import (
+    MEMORY,
+    StoreJourneys,
+    checked_batches,
+    checked_memory,
+)
+from attribution.errors import ConfigError, DataError, quoted
+from attribution.journeys.definition import STRENGTH, JourneyDefinition
+from attribution.names import DEFAULT_TIMEZONE
+from attribution.store.channels import translated
+from attribution.store.store import filled_store
+from attribution.workspace import Workspace, read_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pyspark.sql import SparkSession
+
+    from attribution.journeys import Journeys
+    from attribution.journeys.definition import Conversion, Level, Match, Money
+    from attribution.store.channels import Language
+    from attribution.store.store import Store
+
+    Duration = str | pd.Timedelta
+
+__all__ = ["StoreJourneys", "open_journeys", "read_store"]
+
+Engine = Literal["duckdb", "spark"]
+
+
+def open_journeys(
+    source: Workspace | str | os.PathLike[str] | Mapping[str, str] | Any | Sequence[Any] = ".",
+    *,
+    engine: Engine = "duckdb",
+    level: Level | None = None,
+    lookback: Duration | None = None,
+    lookback_by: Mapping[str, Duration] | None = None,
+    expiry: Duration | None = None,
+    same_visit: Duration | None = None,
+    reuse: bool | None = None,
+    conversion: Conversion | None = None,
+    products: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+    net_of_refunds: bool | None = None,
+    match: Match | None = None,
+    one_per_session: bool | None = None,
+    weights: Mapping[str, float] | None = None,
+    columns: Sequence[str] | None = None,
+    segments: Sequence[str] | None = None,
+    value: Money | str | None = None,
+    language: Literal["", "zh", "en"] = "",
+    as_of: str | pd.Timestamp | None = None,
+    memory: str = MEMORY,
+    batches: int | None = None,
+    person: str | None = None,
+    at: str | None = None,
+    channel: str | None = None,
+    converted: str | None = None,
+    tz: str = DEFAULT_TIMEZONE,
+    spark: SparkSession | None = None,
+    master: str = "",
+    shared: str | os.PathLike[str] | None = None,
+) -> Iterable[Journeys]:
+    """Open the journeys of a workspace, or of files in long form, as an iterable of batches.
+
+    `attribute`, `compare` and `tallies` take what it returns, however much there is: a batch at a
+    time is in memory, and models are sums over batches. Each walk reads the source anew.
+
+    Parameters
+    ----------
+    source
+        A workspace or its folder. Or, with `person`, `at`, `channel` and `converted`: a file, a
+        frame or a list of them, one row per touchpoint, one journey per person. Or, on Spark, the
+        names of tables or Parquet files: see `attribution.assemble.lake`.
+    engine
+        "duckdb" on this machine, or "spark" on a cluster.
+    level, lookback, lookback_by, expiry, same_visit, reuse, conversion, products, categories, \
+net_of_refunds, match, one_per_session, weights, columns, segments
+        What a journey is: see `JourneyDefinition`. What is not given is as [journeys] of the
+        workspace has it. Of files only `lookback` means something, and there is none if not given.
+    value
+        Workspace: the money credited (gross_fen, net_fen, net_expected_fen). Files: the column of
+        the orders' values.
+    language
+        Workspace: of channel names, "zh" or "en"; its own if empty.
+    as_of
+        Workspace: what is later is left out, and counted; without it nothing is.
+    memory
+        Workspace: what the engine may use before it writes to temporary files.
+    batches
+        Workspace: how many; about 1.5 million touchpoints and orders in each if not given.
+    person, at, channel, converted, tz
+        Files: see `attribution.assemble.long_form.open_long_form`. Tables on Spark: `tz` is of
+        days, and of times without a zone.
+    spark, master
+        Spark: a session of one's own, or the master of the cluster to start one on, such as
+        "spark://host:7077"; without either, the session there is, or the cores of this machine.
+    shared
+        Spark: a folder that this machine and all workers see by the same name, where a workspace's
+        rows lie while they are worked on; a temporary one of this machine if not given.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is no workspace, a setting cannot stand or means nothing for this source, or
+        there is no Spark to be had.
+    DataError
+        If the store is empty, or a file cannot be read or lacks a column.
+    """
+    settings = {
+        "level": level,
+        "lookback": lookback,
+        "lookback_by": lookback_by,
+        "expiry": expiry,
+        "same_visit": same_visit,
+        "reuse": reuse,
+        "conversion": conversion,
+        "products": products,
+        "categories": categories,
+        "net_of_refunds": net_of_refunds,
+        "match": match,
+        "one_per_session": one_per_session,
+        "weights": weights,
+        "columns": columns,
+        "segments": segments,
+        "value": value,
+    }
+    given: dict[str, Any] = {name: each for name, each in settings.items() if each is not None}
+    if engine not in get_args(Engine):
+        raise ConfigError(f"engine={quoted(engine)}: write one of {', '.join(get_args(Engine))}.")
+    roles = {"person": person, "at": at, "channel": channel, "converted": converted}
+    named = [name for name, column in roles.items() if column is not None]
+    cluster = [name for name, item in (("master", master), ("shared", shared)) if item]
+    cluster += ["spark"] * (spark is not None)
+    if engine != "spark" and (cluster or isinstance(source, Mapping)):
+        raise ConfigError(
+            f"Found {', '.join(cluster) or 'names of tables'} with engine={quoted(engine)}; they "
+            "are for a cluster. Add engine='spark', or leave them out."
+        )
+    if not named and isinstance(source, Mapping):
+        if language or batches or shared:
+            raise ConfigError(
+                "Found language, batches or shared for tables on a cluster; these are settings of "
+                "a workspace. Leave them out."
+            )
+        definition = JourneyDefinition(**given)
+        until = None if as_of is None else _instant(as_of, tz)
+        return _on_lake(source, definition, tz, until, spark, master)
+    if not named and not _is_file(source):
+        store, definition = _chosen(source, given, language, as_of)
+        found = StoreJourneys(store, definition, checked_memory(memory), checked_batches(batches))
+        return _on_cluster(found, spark, master, shared) if engine == "spark" else found
+    further = {"language": language, "as_of": as_of, "batches": batches}
+    idle = [name for name in given if name not in ("lookback", "value")]
+    idle += [name for name, setting in further.items() if setting]
+    if idle or engine != "duckdb":
+        raise ConfigError(
+            f"Found {', '.join(idle) or 'engine'} for files; these are settings of a workspace. "
+            "Leave them out."
+        )
+    missing = [name for name in roles if name not in named]
+    if missing:
+        raise ConfigError(
+            f"Found files without {', '.join(missing)}; expected the columns' names, such as "
+            'person="user", at="ts", channel="channel", converted="converted". Name them, or name '
+            "the folder of a workspace."
+        )
+    from attribution.assemble.long_form import open_long_form
+
+    return open_long_form(
+        source,
+        person=str(person),
+        at=str(at),
+        channel=str(channel),
+        converted=str(converted),
+        value=value,
+        tz=tz,
+        lookback=lookback,
+    )
+
+
+def read_store(
+    workspace: Workspace | str | os.PathLike[str] = ".",
+    *,
+    level: Level | None = None,
+    language: Literal["", "zh", "en"] = "",
+    value: Money | None = None,
+    lookback: Duration | None = None,
+    expiry: Duration | None = None,
+    columns: Sequence[str] | None = None,
+    segments: Sequence[str] | None = None,
+    same_visit: Duration | None = None,
+    reuse: bool | None = None,
+    as_of: str | pd.Timestamp | None = None,
+) -> Journeys:
+    """Assemble the journeys of every paid order of a workspace, and those without an order.
+
+    An order's time is its attribution time (a presale's deposit); a touchpoint whose person is not
+    known stays outside. Money is whole fen. All journeys are in memory at once; `open_journeys`
+    gives them in batches, and has every setting.
+
+    Parameters
+    ----------
+    workspace
+        A workspace or its folder.
+    level, value, lookback, expiry, columns, segments, same_visit, reuse
+        What a journey is: see `JourneyDefinition`. What is not given is as [journeys] of the
+        workspace has it.
+    language
+        Of channel names, "zh" or "en"; the workspace's own if empty.
+    as_of
+        What is later is left out, and counted.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is no workspace, or a setting cannot stand.
+    DataError
+        If the store is empty or cannot be read.
+    """
+    settings = {
+        "level": level,
+        "value": value,
+        "lookback": lookback,
+        "expiry": expiry,
+        "columns": columns,
+        "segments": segments,
+        "same_visit": same_visit,
+        "reuse": reuse,
+    }
+    given = {name: setting for name, setting in settings.items() if setting is not None}
+    return StoreJourneys(*_chosen(workspace, given, language, as_of)).read()
+
+
+def _on_cluster(
+    journeys: StoreJourneys,
+    spark: SparkSession | None,
+    master: str,
+    shared: str | os.PathLike[str] | None,
+) -> Iterable[Journeys]:
+    from attribution.assemble.spark_session import started_session
+    from attribution.assemble.spark_sources import store_journeys
+
+    return store_journeys(
+        started_session(master) if spark is None else spark,
+        journeys.store,
+        journeys.definition,
+        portions=journeys.portions(),
+        memory=journeys.memory,
+        shared=shared,
+    )
+
+
+def _on_lake(
+    tables: Mapping[str, str],
+    definition: JourneyDefinition,
+    tz: str,
+    as_of: int | None,
+    spark: SparkSession | None,
+    master: str,
+) -> Iterable[Journeys]:
+    from attribution.assemble.spark_session import started_session
+    from attribution.assemble.spark_sources import lake_journeys
+
+    session = started_session(master) if spark is None else spark
+    return lake_journeys(session, tables, definition, timezone=tz, as_of=as_of)
+
+
+def _chosen(
+    source: Any,
+    given: Mapping[str, Any],
+    language: Literal["", "zh", "en"],
+    as_of: str | pd.Timestamp | None,
+) -> tuple[Store, JourneyDefinition]:
+    """Return the store to read and the definition: the workspace's, but for what is given."""
+    workspace = source if isinstance(source, Workspace) else read_workspace(source)
+    if language not in ("", "zh", "en"):
+        raise ConfigError(f"language={quoted(language)}: write one of zh, en.")
+    definition = replace(workspace.journeys, **given)
+    store = filled_store(workspace)
+    if language:
+        store = replace(store, language=language)
+    definition = _in_language(definition, store.language)
+    if as_of is not None:
+        store = replace(store, as_of=_instant(as_of, workspace.timezone))
+    return store, definition
+
+
+def _in_language(definition: JourneyDefinition, language: Language) -> JourneyDefinition:
+    """Return the definition with its channels named as the store names them."""
+    named = {}
+    for name, duration in dict(definition.lookback_by).items():
+        own = name if name in STRENGTH else translated(name, language)
+        if own is None:
+            raise ConfigError(
+                f"lookback_by={quoted(name)}: write events ({', '.join(STRENGTH)}), or channels as "
+                'reports name them, with their way down from the platform ("抖音 · 直播").'
+            )
+        named[own] = duration
+    return replace(definition, lookback_by=named)
+
+
+def _is_file(source: Any) -> bool:
+    """Return whether a source is no folder: a file, a list of files, or a frame."""
+    if isinstance(source, Workspace):
+        return False
+    if isinstance(source, str | os.PathLike):
+        return Path(source).is_file()
+    return True
+
+
+def _instant(as_of: str | pd.Timestamp, tz: str) -> int:
+    moment = as_of if isinstance(as_of, str) else pd.Timestamp(as_of)
+    try:
+        return int(door.instants(pa.table({"as_of": [moment]}), "as_of", tz).ms[0])
+    except DataError as error:
+        raise ConfigError(f"as_of={quoted(as_of)}: {error.remedy}") from None

@@ -1,0 +1,150 @@
+"""Rows of journeys, as the steps make them on any engine, to the value that models read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attribution.columns import days_of
+from attribution.journeys import Journeys
+from attribution.journeys.definition import MONEY
+from attribution.names import VALUE
+from attribution.numerics import sequences
+from attribution.numerics.hashing import blocks, hash_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from attribution.journeys.definition import JourneyDefinition
+
+__all__ = ["channel_table", "journeys_of"]
+
+_TURN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def channel_table(definition: JourneyDefinition, channels: Sequence[str]) -> pa.Table:
+    """Return the relation `channel_names`: code, name, and look-back where one is given."""
+    return pa.table(
+        {
+            "channel": pa.array(range(len(channels)), pa.int32()),
+            "name": pa.array(channels, pa.string()),
+            "lookback_ms": pa.array(definition.channel_lookbacks(channels), pa.int64()),
+        }
+    )
+
+
+def journeys_of(
+    table: pa.Table, channels: Sequence[str], definition: JourneyDefinition, tz: str
+) -> Journeys:
+    """Return the journeys in the relation `journeys`, or in any rows of it.
+
+    The order of the rows does not matter: journeys are put in one that depends on them alone.
+
+    Parameters
+    ----------
+    table
+        As the steps make it.
+    channels
+        Every channel, sorted; the codes of touchpoints are indexes into it.
+    definition
+        As the steps had it.
+    tz
+        Time zone of days.
+    """
+    lengths, touches = _touches(table["touches"])
+    closed = _numbers(table["closed_at_ms"], np.int64)
+    order_id = table["order_id"]
+    has_order = order_id.is_valid().to_numpy()
+    person = _hashes(_owners(table["person"], order_id))
+
+    offsets = sequences.offsets_of(lengths)
+    at = _numbers(touches["at_ms"], np.int64)
+    session_day = touches["session_day"].to_numpy(zero_copy_only=False).astype(float)
+    some = lengths > 0
+    last = offsets[1:][some] - 1
+    last_at, last_day = closed.copy(), np.full(len(closed), np.nan)
+    last_at[some], last_day[some] = at[last], session_day[last]
+    days = days_of(np.where(has_order, closed, last_at), tz)
+    day = np.where(np.isnan(last_day), days, last_day).astype(np.int32)
+
+    mixed = person ^ (_hashes(order_id) * _TURN) ^ (last_at.view(np.uint64) * _TURN)
+    rows = np.argsort(mixed, kind="stable")
+    bounds, where = sequences.take(offsets, rows)
+
+    def of_touch(name: str) -> NDArray[Any]:
+        return _plain(touches[name])[where]
+
+    def of_journey(name: str) -> NDArray[Any]:
+        return _plain(table[name])[rows]
+
+    evidence = of_touch("evidence").astype(bool)
+    labels = (*definition.segments, *(["match"] if definition.match == "halo" else []))
+    carried = (*definition.columns, *(["weight"] if definition.weights else []))
+    return Journeys(
+        channels=tuple(channels),
+        offsets=bounds,
+        codes=_numbers(touches["channel"], np.int32)[where],
+        conversions=has_order[rows].astype(np.int64),
+        nulls=(~has_order[rows]).astype(np.int64),
+        values={
+            (VALUE if name == definition.value else name): of_journey(name).astype(float)
+            for name in sorted(MONEY, key=lambda name: name != definition.value)
+        },
+        ages=(np.repeat(closed, lengths) - at)[where],
+        evidence=evidence if evidence.any() else None,
+        touch={name: of_touch(name) for name in carried},
+        block=blocks(person)[rows],
+        closed_at=closed[rows],
+        day=day[rows],
+        order_id=of_journey("order_id").astype(object),
+        open=of_journey("open").astype(bool),
+        segments={name: of_journey(name).astype(object) for name in labels},
+    )
+
+
+def _touches(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], dict[str, pa.ChunkedArray]]:
+    """Return how many touchpoints each row lists, (n,), and the touchpoints' fields end to end."""
+    fields = column.type.value_type
+    parts = [chunk.flatten().flatten() for chunk in column.chunks]  # lists, then structs
+    lengths = [
+        pc.fill_null(pc.list_value_length(chunk), 0).to_numpy(zero_copy_only=False)
+        for chunk in column.chunks
+    ]
+    touches = {
+        fields.field(nth).name: pa.chunked_array(
+            [part[nth] for part in parts], fields.field(nth).type
+        )
+        for nth in range(fields.num_fields)
+    }
+    return np.concatenate([np.zeros(0, np.int64), *lengths]).astype(np.int64), touches
+
+
+def _owners(person: pa.ChunkedArray, order_id: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return whose journey it is: an order whose person is not known has one of its own."""
+    mark, nothing = pa.scalar("\0", person.type), pa.scalar("", person.type)
+    return pc.coalesce(person, pc.binary_join_element_wise(mark, order_id, nothing))
+
+
+def _hashes(texts: pa.ChunkedArray) -> NDArray[np.uint64]:
+    parts = [hash_texts(chunk) for chunk in texts.cast(pa.large_string()).chunks]
+    return np.concatenate([np.zeros(0, np.uint64), *parts])
+
+
+def _numbers(column: pa.ChunkedArray, kind: type[np.generic]) -> NDArray[Any]:
+    return np.asarray(column.to_numpy(zero_copy_only=False).astype(kind))
+
+
+def _plain(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Return a column as it is; of equal texts one object, None where there is none."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return np.asarray(column.to_numpy(zero_copy_only=False))
+    nothing = pa.array([], pa.large_string())
+    encoded = pa.concat_arrays([nothing, *column.cast(nothing.type).chunks]).dictionary_encode()
+    names = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
+    codes = pc.fill_null(encoded.indices, len(names) - 1)
+    return np.asarray(names[codes.to_numpy(zero_copy_only=False)])
