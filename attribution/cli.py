@@ -103,6 +103,26 @@ def _parser() -> argparse.ArgumentParser:
     tag.add_argument("--url", metavar="URL", help="the page to link, for rows that name none")
     tag.add_argument("--out", type=Path, metavar="CSV", help="write the links here")
 
+    explain = verb("explain", do.explain, "print how journeys are made, step by step, as SQL")
+    explain.add_argument(
+        "name", nargs="?", metavar="NAME", help="one step only; leave it out for all of them"
+    )
+    explain.add_argument(
+        "--store", action="store_true", help="print the steps to the store's tables, too"
+    )
+
+    refresh = verb("refresh", do.refresh, "bring credit up to date, at the cost of what changed")
+    refresh.add_argument("--full", action="store_true", help="read everything anew")
+    refresh.add_argument(
+        "--out", type=Path, metavar="PARQUET", help="write model, channel, conversions, value here"
+    )
+
+    watch = verb("watch", do.watch, "ingest and refresh over and over, with a live table")
+    watch.add_argument(
+        "--every", type=float, default=10.0, metavar="SECONDS", help="from round to round (10)"
+    )
+    watch.add_argument("--once", action="store_true", help="one round only")
+
     report = verb(
         "report",
         do.report,

@@ -21,13 +21,28 @@ if TYPE_CHECKING:
     from attribution.identity.explain import Member
     from attribution.identity.resolve import People
     from attribution.intake.ingest import FileReport, SourceReport
+    from attribution.refresh.watch import Glance
     from attribution.store.store import Store
     from attribution.workspace import Workspace
 
-__all__ = ["check", "forget", "ingest", "init", "map_file", "person", "report", "tag"]
+__all__ = [
+    "check",
+    "explain",
+    "forget",
+    "ingest",
+    "init",
+    "map_file",
+    "person",
+    "refresh",
+    "report",
+    "tag",
+    "watch",
+]
 
 _UNTAGGED = 12  # pages and days shown
 _FIXED = 78  # places that the columns of names, counts and dates take, about
+_CHANNELS, _WIDEST = 20, 40  # channels shown, and the places a name may take
+_CLEAR = "\x1b[H\x1b[2J"  # a terminal's screen
 DONE, FAILED, WRONG_USE, QUARANTINED = 0, 1, 2, 3
 
 
@@ -318,6 +333,7 @@ def _asked(chosen: argparse.Namespace) -> tuple[Workspace, Store, str, People]:
 def forget(chosen: argparse.Namespace) -> int:
     """Erase a person; facts of orders stay."""
     from attribution.identity.explain import explain
+    from attribution.refresh.refresh import forget_kept
     from attribution.store.forget import finish_forgetting
     from attribution.store.forget import forget as erase
     from attribution.store.store import open_store
@@ -328,6 +344,7 @@ def forget(chosen: argparse.Namespace) -> int:
     links = store.query('SELECT a, b, kind, "at" FROM latest_links')
     person_id = explain(people, links, asked, rules=workspace.rules).person_id
     changed = erase(store, person_id, waiting=_wait)
+    forget_kept(workspace, _wait)
     say(f"Forgot {person_id}; importing the same files again does not bring the person back.")
     if changed:
         say(text_table(["table", "rows changed or removed"], sorted(map(list, changed.items()))))
@@ -354,6 +371,99 @@ def tag(chosen: argparse.Namespace) -> int:
     write_links(links, _out(chosen, ".csv"))
     say(f"Wrote {links.num_rows:,} tagged links to {chosen.out}.")
     return DONE
+
+
+def explain(chosen: argparse.Namespace) -> int:
+    """Print the steps from the store to journeys: name, why, SQL."""
+    from attribution.assemble.printed import one_step, step_texts
+    from attribution.workspace import read_workspace
+
+    workspace = read_workspace(chosen.workspace)
+    if chosen.name is not None:
+        say(one_step(workspace, chosen.name))
+        return DONE
+    say("\n".join(step_texts(workspace, store=chosen.store)))
+    return DONE
+
+
+def refresh(chosen: argparse.Namespace) -> int:
+    """Bring the credit of all orders up to date, and show or write it."""
+    from attribution.refresh.refresh import refresh as renew
+    from attribution.workspace import read_workspace
+
+    workspace = read_workspace(chosen.workspace)
+    out = None if chosen.out is None else _out(chosen, ".parquet")
+    found = renew(workspace, full=chosen.full, waiting=_wait)
+    frame = found.frame()
+    if out is not None:
+        frame.to_parquet(out, index=False)
+    table = frame.pivot_table("conversions", "channel", "model", sort=False)
+    table = table.loc[table.mean(axis=1).sort_values(ascending=False, kind="stable").index]
+    rows = [[name, *(f"{each:,.1f}" for each in row)] for name, *row in table.itertuples(name=None)]
+    header = ["orders credited to", *(name.partition("(")[0] for name in table.columns)]
+    say(text_table(header, rows[:_CHANNELS], wrap={0: _WIDEST}))
+    if len(rows) > _CHANNELS:
+        say(f"and {len(rows) - _CHANNELS:,} more channels")
+    say()
+    came, gone = found.batches
+    if found.full:
+        say(f"Read everything ({found.rows:,} rows): {found.why}.")
+    elif came or gone or found.people:
+        say(
+            f"Read {came:,} new or changed files ({found.rows:,} rows), left out {gone:,}; the "
+            f"journeys of {found.people:,} people are other than before."
+        )
+    else:
+        say("Nothing has changed since the last time.")
+    if out is not None:
+        say(f"Wrote {chosen.out}.")
+    return DONE
+
+
+def watch(chosen: argparse.Namespace) -> int:
+    """Ingest and refresh over and over, and show whom today's orders are credited to."""
+    from attribution.models.heuristic import LastTouch, Linear
+    from attribution.models.markov import Markov
+    from attribution.refresh.watch import watch as look
+    from attribution.workspace import read_workspace
+
+    if chosen.every < 0:
+        raise ConfigError(f"--every {chosen.every:g}: write the seconds between two rounds.")
+    workspace = read_workspace(chosen.workspace)
+    models = (LastTouch(), Linear(), Markov())
+    live = sys.stdout.isatty() and not chosen.once
+    try:
+        for glance in look(workspace, every=chosen.every, shown=models, waiting=_wait):
+            say((_CLEAR if live else "") + "\n".join(_glance(glance)))
+            sys.stdout.flush()
+            if chosen.once:
+                break
+    except KeyboardInterrupt:
+        say()
+    return DONE
+
+
+def _glance(glance: Glance) -> list[str]:
+    """Return a glance as lines: day, orders, freshness, and a table of credit."""
+    age = "no row yet" if glance.age is None else f"newest row {_ago(glance.age)} ago"
+    day = "no order yet" if glance.day is None else f"{glance.day}: {glance.orders:,.0f} orders"
+    took = f"{glance.rows:,} rows read, {glance.seconds:.1f} s"
+    header = [name.partition("(")[0] for name in glance.credit.columns]
+    header[0], header[-1] = "credited to", f"yuan ({header[-2]})"
+    rows = [
+        [name, *(f"{each:,.1f}" for each in row[:-1]), f"{row[-1] / 100:,.0f}"]
+        for name, *row in glance.credit.head(_CHANNELS).itertuples(index=False, name=None)
+    ]
+    lines = [f"{day}, {age}; {took}", "", text_table(header, rows, wrap={0: _WIDEST})]
+    return lines + [f"Cannot be read: {plain(problem)}" for problem in glance.problems]
+
+
+def _ago(seconds: float) -> str:
+    """Return a length of time in its largest unit."""
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:,.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
 
 
 def report(chosen: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ FLOORS = [
     {"intake", "proposal", "assemble"},
     {"model"},
     {"models"},
-    {"evaluate"},
+    {"evaluate", "refresh"},
     {"decide"},
     {"present"},
     {"notebooks"},

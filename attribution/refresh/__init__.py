@@ -1,0 +1,1 @@
+"""Exact refresh: kept sums and kept evidence, so that a run costs what has changed."""
