@@ -59,7 +59,7 @@ lock:  ## renew requirements.lock (needs uv)
 
 bench: $(READY)  ## measure every number the project promises, into benchmarks/README.md
 	$(PIP) --editable ".[benchmark]"
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove .venv, caches and build output; reports stay
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
+from typing import TYPE_CHECKING
 
-DATA = Path(__file__).parent / "data"
+from benchmarks.make_journeys import FOLDER, made
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # What an export of order lines holds: ids, a product, money in yuan, times as local text.
 _ROWS = """
@@ -49,13 +53,14 @@ updated_at = { from = "updated", as = "time" }
 
 def order_lines_file(rows: int) -> Path:
     """Return the CSV file of so many order lines, making it if it is not there."""
+    return made(FOLDER / f"order_lines_{rows}.csv", "benchmarks.make_order_lines", str(rows))
+
+
+if __name__ == "__main__":
     import duckdb
 
-    file = DATA / f"order_lines_{rows}.csv"
-    if not file.exists():
-        DATA.mkdir(exist_ok=True)
-        partial = file.with_suffix(".partial")
-        made = _ROWS.replace("RANGE", str(rows))
-        duckdb.sql(f"COPY ({made}) TO '{partial}' (HEADER, DELIMITER ',')")
-        partial.rename(file)
-    return file
+    for wanted in sys.argv[1:]:
+        unfinished = FOLDER / f"order_lines_{wanted}.part"
+        rows = _ROWS.replace("RANGE", wanted)
+        duckdb.sql(f"COPY ({rows}) TO '{unfinished}' (HEADER, DELIMITER ',', FORMAT csv)")
+        unfinished.rename(FOLDER / f"order_lines_{wanted}.csv")

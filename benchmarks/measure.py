@@ -1,4 +1,4 @@
-"""Child processes: how much CPU and wall time they take, and what they print last."""
+"""Child processes: how much CPU, wall time and memory they take, and what they print last."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent.parent
+TOLD = 300  # characters of a child's complaint
+LONGEST = 3 * 3600.0  # seconds
+
+
+class Failed(RuntimeError):
+    """A child process that did not end well; its last words are the message."""
 
 
 class Run(NamedTuple):
@@ -23,37 +30,60 @@ class Run(NamedTuple):
     output: str
     peak: float
 
+    def result(self) -> dict[str, Any]:
+        """Return what the child printed on its last line."""
+        return dict(json.loads(self.output.splitlines()[-1]))
+
     def inside(self, name: str) -> float:
-        """Return a number that the child measured itself and printed on its last line."""
-        return float(json.loads(self.output.splitlines()[-1])[name])
+        """Return a number that the child measured itself."""
+        return float(self.result()[name])
 
 
-def run(*command: str) -> Run:
-    """Run a command to its end; its failure is ours."""
+def run(*command: str, longest: float = LONGEST) -> Run:
+    """Run a command to its end, in the project's root.
+
+    Raises
+    ------
+    Failed
+        If it fails, or takes longer than so many seconds.
+    """
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     begun = time.perf_counter()
     with TemporaryFile() as output, TemporaryFile() as complaint:
-        child = subprocess.Popen(command, stdout=output, stderr=complaint, env=env)
+        child = subprocess.Popen(command, stdout=output, stderr=complaint, env=env, cwd=ROOT)
+        watch = threading.Timer(longest, child.kill)
+        watch.start()
         _, status, used = os.wait4(child.pid, 0)
         taken = time.perf_counter() - begun
+        in_time = watch.is_alive()
+        watch.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         complaint.seek(0)
         text = output.read().decode()
+        if not in_time:
+            raise Failed(f"not done after {longest:.0f} s")
         if child.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{complaint.read().decode()}")
+            words = " ".join(complaint.read().decode().split())
+            raise Failed(words[-TOLD:] or f"ended with {child.returncode}")
     scale = 2**30 if sys.platform == "darwin" else 2**20
     return Run(used.ru_utime + used.ru_stime, taken, text, used.ru_maxrss / scale)
 
 
-def workload(*arguments: str) -> Run:
-    """Run one of `workloads.py` in a process of its own."""
-    return run(sys.executable, str(HERE / "workloads.py"), *arguments)
+def workload(name: str, *arguments: object, longest: float = LONGEST) -> Run:
+    """Run a function of `benchmarks.work`, such as "paths.markov", in a process of its own."""
+    texts = [str(argument) for argument in arguments]
+    return run(sys.executable, "-m", "benchmarks.work", name, *texts, longest=longest)
 
 
-def alternating(repeats: int, *workloads: tuple[str, ...]) -> list[list[Run]]:
+def repeated(repeats: int, name: str, *arguments: object) -> list[Run]:
+    """Run a workload so many times."""
+    return [workload(name, *arguments) for _ in range(repeats)]
+
+
+def alternating(repeats: int, *workloads: tuple[object, ...]) -> list[list[Run]]:
     """Run workloads in turn, so that what slows the machine down slows all of them."""
-    rounds = [[workload(*arguments) for arguments in workloads] for _ in range(repeats)]
+    rounds = [[workload(*map(str, each)) for each in workloads] for _ in range(repeats)]
     return [list(runs) for runs in zip(*rounds, strict=True)]
 
 

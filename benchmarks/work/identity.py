@@ -1,32 +1,18 @@
-"""Identity: against a planted truth, and at scale.
-
-    python benchmarks/identity.py truth     200,000 people, beside a plain join by phone
-    python benchmarks/identity.py scale     10 million identifiers, 12 million links
-    python benchmarks/identity.py hash      cost of a hash
-
-Each prints one line of JSON.
-"""
+"""Identity: against a planted truth, and at scale."""
 
 from __future__ import annotations
 
-import json
 import resource
-import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from attribution.identity.keys import read_keyring
+from attribution.identity.resolve import resolve
 
-from attribution.identity.keys import read_keyring  # noqa: E402
-from attribution.identity.resolve import resolve  # noqa: E402
-
-IDENTIFIERS, LINKS = 10_000_000, 12_000_000
 PER_PERSON = 3.83  # identifiers of a planted person
 SEED = 7
 
@@ -48,19 +34,11 @@ def truth(people: int = 200_000) -> dict[str, float]:
     }
 
 
-def scale(identifiers: int = IDENTIFIERS, links: int = LINKS) -> dict[str, float]:
-    """Return what resolving takes, in a process of its own that reads its evidence from Parquet."""
-    from measure import run
-
-    with TemporaryDirectory() as folder:
-        run(sys.executable, __file__, "make", folder, str(identifiers), str(links))
-        return dict(json.loads(run(sys.executable, __file__, "resolve", folder).output))
-
-
-def make(folder: Path, identifiers: int, links: int) -> None:
+def make(into: str, how_many_identifiers: str, how_many_links: str) -> None:
     """Write evidence of exactly this size."""
     from tests.identity.planted import plant
 
+    folder, identifiers, links = Path(into), int(how_many_identifiers), int(how_many_links)
     planted = plant(int(identifiers / PER_PERSON * 1.02), SEED)
     kept = planted.identifiers.num_rows >= identifiers and planted.identifiers.slice(0, identifiers)
     assert kept, "too few people for so many identifiers"
@@ -77,8 +55,9 @@ def make(folder: Path, identifiers: int, links: int) -> None:
     parquet.write_table(table, folder / "links.parquet", row_group_size=1 << 17)
 
 
-def resolved(folder: Path) -> dict[str, float]:
-    """Return seconds and peak memory of resolving: evidence in memory, links batch by batch."""
+def resolved(evidence: str) -> dict[str, float]:
+    """Return seconds and peak memory of resolving: identifiers in memory, links batch by batch."""
+    folder = Path(evidence)
     # Read a little at a time: what reading takes is not what is measured.
     file = parquet.ParquetFile(folder / "identifiers.parquet", pre_buffer=False)
     identifiers = pa.Table.from_batches(file.iter_batches(1 << 17))
@@ -102,14 +81,3 @@ def hashing(count: int = 1_000_000) -> dict[str, float]:
     cpu = time.process_time()
     keyring.hashes("phone", None, values)
     return {"us_per_hash": (time.process_time() - cpu) / count * 1e6}
-
-
-if __name__ == "__main__":
-    what, *rest = sys.argv[1:] or ["truth"]
-    if what == "make":
-        make(Path(rest[0]), int(rest[1]), int(rest[2]))
-    elif what == "resolve":
-        print(json.dumps(resolved(Path(rest[0]))))
-    else:
-        run_it = {"truth": truth, "scale": scale, "hash": hashing}[what]
-        print(json.dumps(run_it(*map(int, rest))))
