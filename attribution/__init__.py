@@ -15,6 +15,7 @@ from attribution.errors import (
     ReportError,
 )
 from attribution.evaluate.compare import Comparison, compare
+from attribution.evaluate.differences import difference
 from attribution.evaluate.explain import difference_steps, explain_difference
 from attribution.intake.paths import read_paths, read_touchpoints
 from attribution.intake.shipped import shipped
@@ -70,6 +71,7 @@ __all__ = [
     "check_model",
     "compare",
     "default_models",
+    "difference",
     "difference_steps",
     "explain_difference",
     "label",

@@ -15,7 +15,7 @@ from attribution.journeys import Journeys
 from attribution.journeys.blocks import by_block
 from attribution.names import BLOCKS
 from attribution.numerics import jackknife
-from attribution.tally import Tally, sum_tallies
+from attribution.tally import RunningTally, Tally, sum_tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -162,11 +162,12 @@ def _reduced(
 
 
 def _sums(models: Sequence[Model], batches: Iterable[Journeys]) -> list[Tally]:
-    found: list[Tally] = []
+    found = [RunningTally() for _ in models]
+    batch = None
     for batch in batches:
-        part = [model.tally(batch) for model in models]
-        found = _added(found, part) if found else part
-    return found
+        for model, running in zip(models, found, strict=True):
+            running.add(model.tally(batch))
+    return [] if batch is None else [running.total() for running in found]
 
 
 def _added(one: list[Tally], other: list[Tally]) -> list[Tally]:

@@ -172,7 +172,7 @@ class RunningTally:
         """Add one more."""
         self._waiting.append(tally)
         self._rows += len(tally)
-        if self._rows > max(_WAITING, 2 * sum(len(each) for each in self._sum)):
+        if self._rows > max(_WAITING, *(len(each) for each in self._sum), 0):
             self._sum, self._waiting, self._rows = [self.total()], [], 0
 
     def total(self) -> Tally:
@@ -200,14 +200,35 @@ def sum_tallies(tallies: Sequence[Tally]) -> Tally:
     channels = first.channels
     if any(other.channels != channels for other in tallies):
         channels = tuple(sorted({name for each in tallies for name in each.channels}))
-    return tally_rows(
-        channels,
-        first.columns,
-        first.measures,
-        sequences.offsets_of(np.concatenate([np.diff(each.offsets) for each in tallies])),
-        np.concatenate([each._recoded(channels) for each in tallies]),
-        np.concatenate([each.sums for each in tallies]),
-    )
+    codes = [each._recoded(channels) for each in tallies]
+    width = max(int(each.lengths.max(initial=0)) for each in tallies)
+    if not packing.fits(len(channels), width):
+        return tally_rows(
+            channels,
+            first.columns,
+            first.measures,
+            sequences.offsets_of(np.concatenate([each.lengths for each in tallies])),
+            np.concatenate(codes),
+            np.concatenate([each.sums for each in tallies]),
+        )
+    keys = [
+        packing.pack(each.offsets, code, len(channels), width)
+        for each, code in zip(tallies, codes, strict=True)
+    ]
+    found = packing.places(keys, (len(channels) + 1) ** width)
+    sums = np.zeros((found.size, len(first.columns)))
+    for each, place in zip(tallies, found.places, strict=True):
+        sums[place] += each.sums  # no key stands twice in one tally
+    if any((each.sums < 0).any() for each in tallies):
+        sizes = np.zeros_like(sums)
+        for each, place in zip(tallies, found.places, strict=True):
+            sizes[place] += np.abs(each.sums)
+        sums = _settled(sums, sizes)
+    kept = np.flatnonzero((sums != 0).any(axis=1))
+    offsets, digits = packing.unpack(found.keys_at(kept), len(channels), width)
+    if len(kept) < len(sums):
+        sums = sums[kept]
+    return Tally(channels, first.columns, first.measures, offsets, digits, sums)
 
 
 def tally_rows(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from attribution.journeys.definition import JourneyDefinition
 from attribution.store.store import Store
 from attribution.store.tables import DERIVED, TABLES
+from attribution.workspace import FILE, read_workspace
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "tables.md").read_text(encoding="utf-8")
@@ -34,3 +37,19 @@ def test_links_between_pages_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_page_on_journeys_tells_every_setting_and_its_examples_can_be_read(tmp_path):
+    page = (DOCS / "journeys.md").read_text(encoding="utf-8")
+    told = set()
+    for names, usual in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ([^|]*) \|", page, re.MULTILINE):
+        for name in re.findall(r"\w+", names):
+            told.add(name)
+            stated = re.fullmatch(r"`(.*)`", usual.strip())
+            if stated:
+                value = tomllib.loads(f"value = {stated[1]}")["value"]
+                assert getattr(JourneyDefinition(), name) == value, name
+    assert told == set(JourneyDefinition().settings())
+    [example] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / FILE).write_text(example, encoding="utf-8")
+    assert read_workspace(tmp_path).journeys.level == "session"

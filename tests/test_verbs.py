@@ -106,7 +106,7 @@ def test_files_nothing_reads_are_named(tmp_path, say):
     assert "data/raw/b.zip" in said
 
 
-@pytest.mark.parametrize("verb", ["check", "ingest", "person x", "forget x"])
+@pytest.mark.parametrize("verb", ["check", "ingest", "person x", "forget x", "explain"])
 def test_every_verb_refuses_a_folder_that_is_no_workspace(verb, tmp_path, say):
     code, said = say(*verb.split(), "--workspace", str(tmp_path))
     assert code == 2
@@ -234,3 +234,29 @@ def test_tag_names_the_row_that_cannot_be_tagged(tmp_path, say):
     code, said = say("tag", "links.csv", "--workspace", str(tmp_path))
     assert code == 1
     assert "links.csv, row 1, column 'url'" in said
+
+
+# ---------------------------------------------------------------------- explain
+
+
+def test_explain_prints_steps_and_needs_no_data(tmp_path, say):
+    small(tmp_path, {}, '[journeys]\nlookback = "3D"\n')
+    code, said = say("explain", "--workspace", str(tmp_path))
+    assert code == 0
+    assert said.index("-- order_rows\n") < said.index("-- conversions\n")
+    assert "259200000" in said
+    assert "-- valued_orders" not in said
+    code, all_said = say("explain", "--store", "--workspace", str(tmp_path))
+    assert (code, said in all_said) == (0, True)
+    assert "-- valued_orders\n" in all_said
+
+
+def test_explain_prints_one_step(tmp_path, say):
+    small(tmp_path, {}, "")
+    code, said = say("explain", "order_rows", "--workspace", str(tmp_path))
+    assert code == 0
+    assert said.startswith("-- order_rows\n-- ")
+    assert said.count("\n-- ") == 1
+    code, said = say("explain", "order_row", "--workspace", str(tmp_path))
+    assert code == 2
+    assert "Did you mean 'order_rows'?" in said

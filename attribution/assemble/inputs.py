@@ -9,6 +9,8 @@ the steps of journeys read.
 
 from __future__ import annotations
 
+import errno
+import shutil
 import tempfile
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attribution.errors import StoreError
 from attribution.journeys.paths import checked_channels
 from attribution.notes import Note, NoteKind
 from attribution.store.channels import label_columns, labelled
@@ -174,7 +177,9 @@ class Inputs:
     @contextmanager
     def relations(self, portion: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection with `touchpoint_rows`, `order_rows` and `line_rows` of a portion."""
-        with closing(open_connection(self.timezone, self.memory)) as connection:
+        with enough_memory("touchpoint_rows"):
+            opened = open_connection(self.timezone, self.memory)
+        with closing(opened) as connection:
             for file in sorted(portion.glob("*.arrows")):
                 connection.register(file.stem, _read(file))
             connection.register("channel_places", self._places)
@@ -222,7 +227,8 @@ def _kept(
     connection: duckdb.DuckDBPyConnection,
 ) -> Inputs:
     """Write all rows to the folder, split by person, and name their channels."""
-    # A name of its own for each attempt to read a store that changes meanwhile.
+    for left in folder.iterdir():  # by an attempt during which the store changed
+        shutil.rmtree(left, ignore_errors=True)
     folders = tuple(Path(tempfile.mkdtemp(dir=folder)) for _ in range(portions))
     latest = 0
     owners = {
@@ -233,7 +239,7 @@ def _kept(
         owners["line_rows"] = "coalesce(person, order_id)"
     for name, owner in owners.items():
         sql = f"SELECT *, CAST(hash({owner}) % {portions} AS INTEGER) AS portion FROM {name}"
-        with enough_memory(name):
+        with enough_memory(name), _enough_room():
             reader = connection.sql(sql).to_arrow_reader(_AT_ONCE)
             latest = max(latest, _split(reader, name, folders))
     places = place_step(definition, store.language)
@@ -300,6 +306,20 @@ def _split(reader: pa.RecordBatchReader, name: str, folders: Sequence[Path]) -> 
                 if count:
                     writer.write_batch(by_portion.slice(int(end - count), int(count)))
     return latest
+
+
+@contextmanager
+def _enough_room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StoreError(
+            "no room left for temporary files",
+            "about 130 bytes for each touchpoint",
+            "Free some space, or name a folder on another disk in the variable TMPDIR.",
+        ) from error
 
 
 def _read(file: Path) -> pa.Table:

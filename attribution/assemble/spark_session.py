@@ -96,7 +96,7 @@ def started_session(master: str = "", settings: Mapping[str, str] | None = None)
             ) from error
     if not master.startswith("local"):
         _wait_for_executor(session, master)
-    return session
+    return _on(session, master)
 
 
 def own_session(session: SparkSession) -> SparkSession:

@@ -11,7 +11,7 @@ import pandas as pd
 from attribution.credit import Credit
 from attribution.errors import ModelError
 from attribution.names import CONVERSION, NULL, START
-from attribution.numerics import chain, chain_slopes, lookup, packing, sequences, walks
+from attribution.numerics import chain, chain_slopes, lookup, packing, reconnect, sequences, walks
 from attribution.tally import RunningTally, Tally, tally_keys, tally_rows
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = ["Markov"]
 
 Removal = Literal["null", "reconnect"]
 _SLICE = 1 << 20  # touchpoints
-_NO_EFFECT = 1e-12
 _PER_CHAIN = 1e6  # operations of a chain's solution, however small
 _PER_KEY = 300  # the same, for each key of a tally
 
@@ -233,8 +232,9 @@ def _steps(
     limit = (symbols + 1) ** width
     if limit > len(keys):
         begins = np.flatnonzero(keys > 0)
-        each = None if weights is None else weights[seen.rows[begins]]
-        return packing.Keyed(keys[begins], [each])
+        if weights is None:
+            return packing.counted(keys[begins])
+        return packing.Keyed(keys[begins], [weights[seen.rows[begins]]])
     each = None if weights is None else weights[seen.rows]
     count = np.bincount(keys, each, minlength=limit).astype(float)
     count[0] = 0.0
@@ -359,43 +359,18 @@ def _membership(states: _States, chosen: NDArray[np.int64]) -> csr_array:
 
 def _reconnected_losses(states: _States) -> NDArray[np.float64]:
     """Delete the channel's states and rescale every row by what it has left; no row left: null."""
-    from scipy.sparse import csr_array, diags_array, eye_array
-    from scipy.sparse.linalg import splu
-
-    q, _, reward = states.chain()
-    start = states.start / states.start.sum()
-    per = np.divide(1.0, states.visits, out=np.zeros(len(start)), where=states.visits > 0)
-    ending = (states.null + states.ended[:, 0]) * per
-    total = states.ended.sum(axis=0) / states.start.sum()
-    member = _membership(states, np.arange(len(start))).tocsc()
-    out = np.zeros((states.channels, reward.shape[1]))
-    for channel in np.unique(states.codes):
-        keep = np.ones(len(start), bool)
-        keep[member[:, [channel]].indices] = False
-        left = np.zeros(reward.shape[1])
-        if start[keep].sum() > 0:
-            inner = csr_array(q[keep][:, keep])
-            mass = np.asarray(inner.sum(axis=1)).ravel() + ending[keep]
-            scale = np.divide(1.0, mass, out=np.zeros(len(mass)), where=mass > 0)
-            inner = diags_array(scale) @ inner
-            able = _can_end(inner, ending[keep] > 0)
-            solver = splu((eye_array(int(able.sum())) - inner[able][:, able]).tocsc())
-            prospects = np.zeros((len(mass), reward.shape[1]))
-            prospects[able] = solver.solve((reward[keep] * scale[:, None])[able])
-            left = start[keep] @ prospects / start[keep].sum()
-        out[channel] = total - left
-    # Where a channel has no effect, rounding is left, and credit would be shared by it.
-    return np.where(np.abs(out) > _NO_EFFECT * np.abs(total), out, 0.0)
-
-
-def _can_end(q: csr_array, ends: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark the states from which an end can be reached; from the others nothing converts."""
-    able = ends.copy()
-    while True:
-        wider = able | ((q @ able.astype(float)) > 0)
-        if np.array_equal(wider, able):
-            return able
-        able = wider
+    q, visits, reward = states.chain()
+    begun = states.start.sum()
+    passed = visits * begun
+    ended = states.null + states.ended[:, 0]
+    return reconnect.losses_reconnected(
+        q,
+        states.start / begun,
+        np.divide(ended, passed, out=np.zeros(len(passed)), where=passed > 0),
+        reward,
+        states.ended.sum(axis=0) / begun,
+        _membership(states, np.arange(len(passed))),
+    )
 
 
 def _transition_table(states: _States, tally: Tally) -> pd.DataFrame:

@@ -67,11 +67,11 @@ def _returns_and_prospects(q: csr_array, visits: Floats, reward: Floats) -> tupl
     q, visits, reward = q[order][:, order], visits[order], reward[order]
     stay = q.diagonal()
     leave = 1.0 / (1.0 - stay)
-    moves = (diags_array(leave) @ (q - diags_array(stay))).tocsr()
-    moves.eliminate_zeros()
-    found = _sparsely(moves, visits / leave, reward * leave[:, None])
+    q = (diags_array(leave) @ (q - diags_array(stay))).tocsr()
+    q.eliminate_zeros()
+    found = _sparsely(q, visits / leave, reward * leave[:, None])
     if found is None:
-        found = _inverted(moves, reward * leave[:, None])
+        found = _inverted(q, reward * leave[:, None])
     returns, prospects = np.empty(m), np.empty_like(reward)
     returns[order], prospects[order] = found[0] * leave, found[1]
     return returns, prospects

@@ -40,7 +40,7 @@ _DENSE = 400  # states up to which sets are solved by one dense inverse
 _DENSE_STATES = 2_000  # the same where each set is one state
 _HUBS = 64  # states of a larger chain whose loops are followed to the end
 _BLOCK = 24_000_000  # entries of one block of a large chain
-_PRECISION = 1e-6  # relative, of a series
+_PRECISION = 1e-5  # relative, of a series: an interval needs no more
 _ROUNDS = 3_000  # terms of a series before factorisation
 
 

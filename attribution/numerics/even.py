@@ -90,7 +90,9 @@ def deflate(q: csr_array, visits: Floats) -> Deflated | None:
     if onward is None or ahead is None:
         return None
     inner = np.linalg.inv(np.eye(u.shape[1]) - b.T @ onward)
-    returns = _powers(s, back, u, b) + np.einsum("ij,ij->i", onward @ inner, ahead)
+    right = np.hstack([b, back @ b - b @ (u.T @ b)])
+    del back
+    returns = _powers(s, u, b, right) + np.einsum("ij,ij->i", onward @ inner, ahead)
     return Deflated(scale, s, u, b, inner, onward, returns)
 
 
@@ -117,13 +119,12 @@ def _series(s: csr_array, u: Floats, b: Floats, first: Floats) -> Floats | None:
     return None
 
 
-def _powers(s: csr_array, back: csr_array, u: Floats, b: Floats) -> Floats:
-    """Return the diagonal of I + w + w^2 + w^3 + w^4."""
+def _powers(s: csr_array, u: Floats, b: Floats, right: Floats) -> Floats:
+    """Return the diagonal of I + w + w^2 + w^3 + w^4, where w^2 = s^2 - (s u, u) right'."""
     m = len(u)
-    # w^2 = s^2 - left right'.
-    left = np.hstack([s @ u, u]).astype(np.float32)
-    right = np.hstack([b, back @ b - b @ (u.T @ b)]).astype(np.float32)
+    left, right = np.hstack([s @ u, u]).astype(np.float32), right.astype(np.float32)
     single, u32 = s.astype(np.float32), u.astype(np.float32)
+    back = single.T.tocsr()
     square = np.empty((m, m), np.float32)
     total = np.asarray(1.0 + s.diagonal()) - np.einsum("ij,ij->i", u, b)
     for begin in range(0, m, _ROWS):

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["Keyed", "fits", "pack", "run_keys", "totals", "unpack"]
+__all__ = [
+    "Keyed",
+    "Places",
+    "counted",
+    "fits",
+    "pack",
+    "places",
+    "run_keys",
+    "totals",
+    "unpack",
+]
 
 _LARGEST = 1 << 62
 _DIRECT = 1 << 25
@@ -75,6 +85,44 @@ def unpack(keys: Ints, symbols: int, width: int) -> tuple[Ints, NDArray[np.int32
     return offsets_of(used.sum(axis=1)), digits[used] - np.int32(1)
 
 
+def counted(keys: Ints) -> Keyed:
+    """Return the distinct keys, in order, and how often each occurs."""
+    keys = np.sort(keys)
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+    often = np.diff(np.append(starts, len(keys))).astype(float)
+    return Keyed(keys[starts], [often])
+
+
+class Places(NamedTuple):
+    """Where keys stand among `size` places; the place of a key is itself where `keys` is None."""
+
+    places: Sequence[Ints]
+    size: int
+    keys: Ints | None
+
+    def keys_at(self, places: Ints) -> Ints:
+        """Return the keys that stand at these places."""
+        return places if self.keys is None else self.keys[places]
+
+
+def places(arrays: Sequence[Ints], limit: int) -> Places:
+    """Return a place for each of several arrays' keys below `limit`: in order, one for equal keys.
+
+    What is in order already, such as the keys of a sum, is only merged.
+    """
+    if limit <= min(4 * sum(len(each) for each in arrays), _DIRECT):
+        return Places(arrays, limit, None)
+    together = np.concatenate(arrays)
+    order = np.argsort(together, kind="stable")
+    together = together[order]
+    fresh = np.append(True, together[1:] != together[:-1])[: len(together)]
+    place = np.empty(len(order), np.int64)
+    place[order] = np.cumsum(fresh) - 1
+    keys = together[fresh]
+    bounds = np.cumsum([len(each) for each in arrays])
+    return Places(np.split(place, bounds[:-1]), len(keys), keys)
+
+
 def totals(kinds: Sequence[Keyed], limit: int) -> tuple[Ints, Floats]:
     """Sum by key; each kind has the next columns for its own.
 
@@ -90,18 +138,12 @@ def totals(kinds: Sequence[Keyed], limit: int) -> tuple[Ints, Floats]:
     sums
         (m, c).
     """
-    if limit <= min(4 * sum(len(kind.keys) for kind in kinds), _DIRECT):
-        keys, places, size = None, [kind.keys for kind in kinds], limit
-    else:
-        found = [np.unique(kind.keys, return_inverse=True) for kind in kinds]
-        keys = np.unique(np.concatenate([distinct for distinct, _ in found]))
-        places = [np.searchsorted(keys, distinct)[inverse] for distinct, inverse in found]
-        size = len(keys)
-    table = np.empty((sum(len(kind.columns) for kind in kinds), size))
+    found = places([kind.keys for kind in kinds], limit)
+    table = np.empty((sum(len(kind.columns) for kind in kinds), found.size))
     row = 0
-    for kind, place in zip(kinds, places, strict=True):
+    for kind, place in zip(kinds, found.places, strict=True):
         for weights in kind.columns:
-            table[row] = np.bincount(place, weights, minlength=size)
+            table[row] = np.bincount(place, weights, minlength=found.size)
             row += 1
     kept = np.flatnonzero((table != 0).any(axis=0))
-    return kept if keys is None else keys[kept], np.ascontiguousarray(table[:, kept].T)
+    return found.keys_at(kept), np.ascontiguousarray(table[:, kept].T)

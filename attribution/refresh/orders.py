@@ -39,19 +39,23 @@ __all__ = ["MADE", "ChangedOrders", "Orders", "build_orders", "changed_orders", 
 MADE = ("net_orders", "order_lines")
 _BATCH = 250_000
 
-# Where a row came from says nothing of an order.
+# Where a row came from says nothing of an order, and whose it is its identifier says alone.
 _NOWHERE = ", ".join(
     f"CAST(NULL AS {'BIGINT' if name == '_row' else 'VARCHAR'}) AS {name}"
     for name in PROVENANCE.names
 )
+_NOBODY = ", ".join(
+    f"CAST(NULL AS VARCHAR) AS {name}"
+    for name in ("id_type", "id_value", "payer_ref", "phone_index", "addressee_key")
+)
 _TABLES = {
     "made_orders": f"""
         SELECT hash(platform || ':' || order_id) AS key, hash(_identifier) AS owner,
-            * REPLACE ({_NOWHERE})
+            * REPLACE ({_NOWHERE}, {_NOBODY})
         FROM net_orders
     """,
     "made_lines": f"""
-        SELECT o.key, l.* REPLACE ({_NOWHERE})
+        SELECT o.key, l.* REPLACE ({_NOWHERE}, CAST(NULL AS VARCHAR) AS sharer_ref)
         FROM order_lines AS l
         JOIN made_orders AS o ON o.platform = l.platform AND o.order_id = l.order_id
     """,

@@ -117,11 +117,15 @@ class Segment:
 
     def _filter(self, probes: int) -> NDArray[np.uint64]:
         """Return the filters: read as a whole if most of their pages are going to be."""
-        if probes * mmap.PAGESIZE > self._filter_words * 8:
-            with self._file.open("rb") as opened:
-                opened.seek(self._filter_at)
-                return np.fromfile(opened, np.uint64, self._filter_words)
+        if "_filters" in self.__dict__ or probes * _PAGE > self._filter_words * 8:
+            return self._filters
         return np.frombuffer(self._apart, np.uint64, self._filter_words, self._filter_at)
+
+    @cached_property
+    def _filters(self) -> NDArray[np.uint64]:
+        with self._file.open("rb") as opened:
+            opened.seek(self._filter_at)
+            return np.fromfile(opened, np.uint64, self._filter_words)
 
     def _read(self, buffer: pa.Buffer, blocks: NDArray[np.integer]) -> pa.Table:
         spans = zip(self._offsets[blocks].tolist(), self._offsets[blocks + 1].tolist(), strict=True)

@@ -68,8 +68,8 @@ def open_connection(timezone: str, memory: str = "") -> duckdb.DuckDBPyConnectio
 
 def limit_memory(connection: duckdb.DuckDBPyConnection, memory: str) -> None:
     """Let a connection use no more than this, such as "2GB", before it writes to the disk."""
-    connection.execute(f"SET memory_limit = {literal(memory)}")
     connection.execute("SET preserve_insertion_order = false")  # what needs an order says so
+    connection.execute(f"SET memory_limit = {literal(memory)}")
 
 
 def tables_read(connection: duckdb.DuckDBPyConnection, sql: str) -> Counter[str]:

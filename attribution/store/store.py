@@ -278,12 +278,12 @@ class Store:
             people = bool(needed & {*_PEOPLE}) and not listing.people_kept
             latest = {each.removeprefix("latest_") for each in needed if each.startswith("latest_")}
             latest |= ({"identifiers", "links"} if people else set()) | (needed & {"quarantine"})
-            if memory:
-                limit_memory(connection, memory)
             with enough_memory("latest"):
+                if memory:
+                    limit_memory(connection, memory)
                 create_latest(connection, self.folder, listing.markers, listing.hidden, latest)
-            if people:
-                found = resolve_people(connection, self.rules)
+                found = resolve_people(connection, self.rules) if people else None
+            if found is not None:
                 for name in _PEOPLE:
                     connection.register(name, getattr(found, name))
             elif needed & {*_PEOPLE}:

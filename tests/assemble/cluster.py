@@ -15,9 +15,10 @@ from shutil import which
 
 from attribution import Credit, Journeys, LastTouch, Tally
 
-__all__ = ["Broken", "Cluster", "Held", "cluster", "missing"]
+__all__ = ["LIGHT", "Broken", "Cluster", "Held", "cluster", "missing"]
 
-SECONDS = 90
+SECONDS = 120
+LIGHT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # a JVM that starts quickly
 _MASTER = "org.apache.spark.deploy.master.Master"
 _WORKER = "org.apache.spark.deploy.worker.Worker"
 
@@ -95,6 +96,7 @@ def _started(log: Path, daemon: str, *arguments: str) -> subprocess.Popen[bytes]
         "SPARK_HOME": str(home),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": LIGHT,
         "SPARK_LOCAL_DIRS": str(log.parent / "local"),
     }
     where = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")

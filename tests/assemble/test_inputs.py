@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from datetime import date, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -310,6 +310,18 @@ def test_too_little_memory_names_the_step_and_what_to_set(store):
         pass
 
 
+def test_a_full_disk_says_so(store, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("attribution.assemble.inputs._split", full)
+    with (
+        pytest.raises(StoreError, match=r"no room left .* TMPDIR"),
+        inputs(store, JourneyDefinition(), portions=1, memory="1GB"),
+    ):
+        pass
+
+
 def test_a_store_that_changes_meanwhile_is_read_anew(tmp_path, monkeypatch):
     commit(tmp_path, "b1", {"orders": [order("o1", 1, "ann")], "identifiers": [identifier("ann")]})
     tried = []
@@ -327,7 +339,6 @@ def test_a_store_that_changes_meanwhile_is_read_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_split", once_gone)
     found, _, _ = held(Store(tmp_path))
     assert {row["order_id"] for row in found["order_rows"]} == {"douyin:o1", "douyin:o2"}
-    assert not Path(tmp_path, "kept_touchpoints.arrows").exists()
     assert tried[:2] == ["kept_touchpoints"] * 2
 
 

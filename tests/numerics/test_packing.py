@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.numerics import packing
-from attribution.numerics.packing import Keyed, fits, pack, run_keys, totals, unpack
+from attribution.numerics.packing import Keyed, counted, fits, pack, run_keys, totals, unpack
 from attribution.numerics.sequences import offsets_of
 from tests.strategies import examples
 
@@ -54,6 +54,14 @@ def test_only_what_stays_exact_fits():
     assert not fits(200, 9)
     widest = unpack(pack(*ragged([[199] * 8, [0] * 8]), 200, 8), 200, 8)
     assert widest[1].tolist() == [199] * 8 + [0] * 8
+
+
+@examples(100)
+@given(st.lists(st.integers(0, 9)))
+def test_counted_keys(keys):
+    found = counted(np.array(keys, np.int64))
+    assert found.keys.tolist() == sorted(set(keys))
+    assert found.columns[0].tolist() == [keys.count(key) for key in sorted(set(keys))]
 
 
 @examples(100)

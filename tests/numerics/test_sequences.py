@@ -103,3 +103,14 @@ def test_sum_by_adds_rows(entries):
     for which, *row in entries:
         expected[which] += row
     assert (sequences.sum_by(groups, amounts, 4) == expected).all()
+
+
+@pytest.mark.parametrize("table", [0, 1 << 26], ids=["sorted", "looked_up"])
+@examples(60)
+@given(keys=st.lists(st.integers(0, 40)))
+def test_distinct_keys_and_where_each_stands(table, keys):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequences, "_DIRECT", table)
+        found, place = sequences.distinct(np.array(keys, np.int64), 41)
+    assert found.tolist() == sorted(set(keys))
+    assert found[place].tolist() == keys

@@ -1,0 +1,100 @@
+"""What is to be refreshed: a store as it is now, by some settings, and what is kept of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+
+from attribution.models.named import default_models
+from attribution.refresh.state import FORM, Manifest, digest_of, is_whole, state_folder
+from attribution.refresh.world import View
+from attribution.store.parts import layout
+from attribution.store.steps import ViewOptions
+from attribution.store.store import filled_store
+from attribution.store.suppression import suppressed
+from attribution.workspace import Workspace, read_workspace
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from attribution.model import Model
+    from attribution.store.parts import Marker
+    from attribution.store.store import Store
+
+__all__ = ["Listing", "NotLocalError", "Task", "listing_of", "task_of", "why_full"]
+
+
+class Task(NamedTuple):
+    """What is to be refreshed, by what settings, and where it is kept."""
+
+    store: Store
+    view: View
+    models: tuple[Model, ...]
+    folder: Path
+    settings: dict[str, str]
+
+
+class Listing(NamedTuple):
+    """The store at one moment."""
+
+    markers: tuple[Marker, ...]
+    hidden: pa.Array
+
+
+def task_of(workspace: Workspace | str | os.PathLike[str], models: Sequence[Model] | None) -> Task:
+    """Return what is to be refreshed; the models compared by default if none are given."""
+    if not isinstance(workspace, Workspace):
+        workspace = read_workspace(workspace)
+    store = filled_store(workspace)
+    options = ViewOptions(None, store.timezone, store.excludes, store.language)
+    view = View(options, workspace.journeys)
+    chosen = tuple(default_models() if models is None else models)
+    settings = _settings(store, view, chosen)
+    return Task(store, view, chosen, state_folder(store.folder), settings)
+
+
+def listing_of(store: Store) -> Listing:
+    """Return the store as it is now."""
+    return Listing(store.batches(), suppressed(store.folder))
+
+
+def _settings(store: Store, view: View, models: Sequence[Model]) -> dict[str, str]:
+    """Return a digest of each thing that decides what the sums are."""
+    import duckdb
+
+    return {
+        "the package": digest_of(duckdb.__version__, layout()),
+        "[journeys]": digest_of(view.definition),
+        "the models": digest_of(*models),
+        "[identity]": digest_of(store.rules),
+        "the time zone": digest_of(store.timezone),
+        "[[exclude]]": digest_of(store.excludes),
+        "the language": digest_of(store.language),
+    }
+
+
+class NotLocalError(Exception):
+    """A change that only a full run can follow; says why."""
+
+
+def why_full(task: Task, listing: Listing, kept: Manifest | None) -> str:
+    """Return why everything has to be read; empty if it has not."""
+    if task.view.definition.value == "net_expected_fen":
+        return "what is still to be refunded is estimated over all orders"
+    if kept is None:
+        return "nothing was kept of an earlier run"
+    if kept.form != FORM:
+        return "what is kept is of another version"
+    other = [name for name, digest in task.settings.items() if kept.settings.get(name) != digest]
+    if other:
+        return f"changed since: {', '.join(other)}"
+    if kept.undated:
+        return "links without any time, whose place among others everybody's decide"
+    if not is_whole(task.folder, kept):
+        return "files of what is kept are missing"
+    if not {*kept.suppressed} <= {*listing.hidden.to_pylist()}:
+        return "somebody who was forgotten is listed no more"
+    return ""
