@@ -244,8 +244,8 @@ def _kept(
             latest = max(latest, _split(reader, name, folders))
     places = place_step(definition, store.language)
     connection.execute("DROP VIEW kept_touchpoints")
-    written = [_read(each / "kept_touchpoints.arrows") for each in folders]
-    connection.register("kept_touchpoints", pa.concat_tables(written))
+    met = [_places(connection, definition, each) for each in folders]
+    connection.register("kept_touchpoints", pa.concat_tables(met))
     with enough_memory(places.name):
         found = connection.sql(places.sql).to_arrow_table()
         days = connection.sql("FROM session_days").to_arrow_table()
@@ -262,6 +262,16 @@ def _kept(
         _places=found.drop_columns("name"),
         _session_days=days,
     )
+
+
+def _places(
+    connection: duckdb.DuckDBPyConnection, definition: JourneyDefinition, folder: Path
+) -> pa.Table:
+    """Return the distinct places of a portion: a name depends on no more of its touchpoints."""
+    connection.register("portion", _read(folder / "kept_touchpoints.arrows"))
+    columns = ", ".join(label_columns(definition.level))
+    with enough_memory("channel_places"):
+        return connection.sql(f"SELECT DISTINCT {columns} FROM portion").to_arrow_table()
 
 
 def _notes(
