@@ -259,16 +259,16 @@ def _follow(
     mass.reshape(-1)[after] = -block.flow * groups.held[before[block.after.state]]
     mass.reshape(-1)[member] = 0.0
     found = np.zeros(len(entry))
-    sweep, flow, ones = exact, block.flow, np.ones(len(last))
+    sweep, flow = exact, block.flow
     for _ in range(_CYCLES):
-        left = float((ones @ np.abs(mass)).max(initial=0.0))
+        left = _largest(mass, sweep)
         if left <= _GOAL:
             return found
         if not left < 1e3:
             break
         if left <= _SINGLE and sweep is exact:
             sweep, mass = quick, mass.astype(np.float32)
-            flow, ones = flow.astype(np.float32), ones.astype(np.float32)
+            flow = flow.astype(np.float32)
         held = _without(groups, block.symbols, sweep.gather @ mass) * spread
         held = held.astype(mass.dtype)
         for part, lift in sweep.lift:
@@ -282,6 +282,15 @@ def _follow(
         found += flat[entry]
         flat[entry] = 0.0
     return None
+
+
+def _largest(mass: NDArray[np.floating], sweep: _Sweep) -> float:
+    """Return the largest sum of a column's absolute masses."""
+    sums = np.zeros(mass.shape[1], mass.dtype)
+    for part, _ in sweep.lift:
+        rows = np.abs(mass[part])
+        sums += np.ones(len(rows), mass.dtype) @ rows
+    return float(sums.max(initial=0.0))
 
 
 def _without(groups: _Groups, symbols: Places, mass: NDArray[np.floating]) -> Floats:
