@@ -134,7 +134,7 @@ def plain_errors() -> Iterator[None]:
                 "The workers' Python does not have this package. Install it there too (`pip "
                 "install attribution`), or name the Python that has it in PYSPARK_PYTHON."
             ) from error
-        if "Python worker" in text and "version" in text and "driver" in text:
+        if "PYTHON_VERSION_MISMATCH" in text:
             raise ConfigError(
                 f"The workers' Python is another than this one, {sys.version.split()[0]}. Name "
                 "one of the same version in PYSPARK_PYTHON."

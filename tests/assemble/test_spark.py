@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, timedelta
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -15,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import Phase, given, settings
 
 from attribution import (
     ConfigError,
@@ -40,7 +38,8 @@ from attribution.journeys.definition import JourneyDefinition
 from attribution.model import block_tallies, tallies
 from attribution.workspace import Workspace
 from tests.assemble.cluster import LIGHT, Broken, Cluster, Held, cluster, missing
-from tests.assemble.histories import CHANNELS, SCHEMAS, History, histories
+from tests.assemble.histories import CHANNELS
+from tests.assemble.lakes import dated, in_a_lake, many_histories
 from tests.assemble.test_steps import assert_same
 from tests.assemble.twin import frames
 from tests.brand import sample_brand
@@ -130,31 +129,6 @@ def there(brand: Workspace, session: Any) -> on_spark.SparkJourneys:
 
 
 # ---------------------------------------------------------------------- steps
-
-
-def many_histories(count: int, as_of: int) -> History:
-    """Return histories side by side: each has people, orders and touchpoints of its own."""
-    found: list[History] = []
-
-    @settings(max_examples=count, phases=[Phase.generate])
-    @given(history=histories())
-    def gather(history: History) -> None:
-        found.append(history)
-
-    gather()
-    own = ("person", "order_id", "event_id")
-
-    def told(nth: int, row: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: f"{nth} {value}" if name in own and value is not None else value
-            for name, value in row.items()
-        }
-
-    relations = (
-        [told(nth, row) for nth, history in enumerate(found) for row in getattr(history, name)]
-        for name in SCHEMAS
-    )
-    return History(*relations, as_of=as_of)
 
 
 PLAIN = JourneyDefinition(
@@ -294,32 +268,6 @@ def test_what_many_partitions_find_is_added_up_on_the_cluster_first(
 
 
 # ---------------------------------------------------------------------- from tables on the cluster
-
-
-def in_a_lake(history: History) -> dict[str, pa.Table]:
-    """Return a history as a lake's tables have it: channels by name, times as timestamps."""
-    tables = history.tables()
-    touches = tables["touchpoint_rows"]
-    names = pa.array([CHANNELS[code] for code in touches["channel"].to_pylist()])
-    days = [
-        None if day is None else date(1970, 1, 1) + timedelta(days=day)
-        for day in touches["session_day"].to_pylist()
-    ]
-    touches = touches.set_column(touches.schema.get_field_index("channel"), "channel", names)
-    return {
-        "touchpoints": touches.set_column(
-            touches.schema.get_field_index("session_day"), "session_day", pa.array(days)
-        ),
-        "orders": tables["order_rows"],
-        "lines": tables["line_rows"],
-    }
-
-
-def dated(table: pa.Table, kind: pa.DataType, ahead_ms: int = 0) -> pa.Table:
-    """Return a table with its times as timestamps, of a clock that is so much ahead."""
-    ms = pa.array(table["at"].to_numpy() + ahead_ms).cast(pa.timestamp("ms"))
-    at = ms.cast(kind) if kind.tz is None else ms.cast(pa.timestamp(kind.unit)).cast(kind)
-    return table.set_column(table.schema.get_field_index("at"), "at", at)
 
 
 def test_a_lake_of_parquet_files_gives_the_journeys_of_its_rows(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from attribution import ConfigError
-from attribution.assemble.spark_session import started_session
+from attribution.assemble.spark_session import plain_errors, started_session
 
 
 def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,3 +58,30 @@ def test_a_master_that_does_not_answer_is_named_within_seconds() -> None:
 def test_an_address_that_is_none_is_refused(master: str) -> None:
     with pytest.raises(ConfigError, match="write spark://host:port"):
         started_session(master)
+
+
+WORKER = "An exception was thrown from the Python worker:\nTraceback (most recent call last):\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (
+            f"{WORKER}ModuleNotFoundError: No module named 'attribution'",
+            "does not have this package",
+        ),
+        (
+            f"{WORKER}RuntimeError: [PYTHON_VERSION_MISMATCH] 3.12, 3.11",
+            "workers' Python is another than this",
+        ),
+        (f"{WORKER}  File x\n    raise KeyError\nKeyError: 'oh no'", "On a worker: KeyError: 'oh"),
+        ("[FAILED_READ_FILE.FILE_NOT_EXIST] no file", "as shared=.*FILE_NOT_EXIST"),
+        ("Job aborted: lost.\n\tat org.apache", r"gave the job up: Job aborted: lost\. If workers"),
+    ],
+    ids=["package", "python", "model", "file", "job"],
+)
+def test_what_a_cluster_says_is_put_plainly(said: str, message: str) -> None:
+    errors = pytest.importorskip("pyspark.errors")
+    with pytest.raises(ConfigError, match=message) as raised, plain_errors():
+        raise errors.PySparkException(said)
+    assert "\n" not in str(raised.value)
