@@ -17,6 +17,7 @@ from attribution.errors import (
 from attribution.evaluate.compare import Comparison, compare
 from attribution.evaluate.differences import difference
 from attribution.evaluate.explain import difference_steps, explain_difference
+from attribution.evaluate.period import in_period
 from attribution.intake.paths import read_paths, read_touchpoints
 from attribution.intake.shipped import shipped
 from attribution.journeys import Journeys
@@ -74,6 +75,7 @@ __all__ = [
     "difference",
     "difference_steps",
     "explain_difference",
+    "in_period",
     "label",
     "model_from_text",
     "open_journeys",

@@ -33,6 +33,7 @@ __all__ = [
     "check_model",
     "credit_with_interval",
     "label",
+    "reduced",
     "tallies",
 ]
 
@@ -110,7 +111,7 @@ def attribute(
 
 def tallies(journeys: Journeys | Iterable[Journeys], models: Sequence[Model]) -> list[Tally]:
     """Return each model's tally over one batch of journeys or many, in one pass over them."""
-    return _some(_reduced(journeys, partial(_sums, models), _added))
+    return _some(reduced(journeys, partial(_sums, models), _added))
 
 
 def block_tallies(
@@ -120,7 +121,7 @@ def block_tallies(
 
     They know the same channels, and their sum is the tally of all journeys.
     """
-    found = _reduced(journeys, partial(_block_sums, models), _blocks_added)
+    found = reduced(journeys, partial(_block_sums, models), _blocks_added)
     none = [sum_tallies(parts) * 0.0 for parts in _some([*zip(*found.values(), strict=True)])]
     return [
         [
@@ -150,7 +151,7 @@ def credit_with_interval(model: Model, parts: Sequence[Tally], interval: float) 
     return replace(credit, replicates=replicates, interval=checked_level(interval))
 
 
-def _reduced(
+def reduced(
     journeys: Journeys | Iterable[Journeys],
     work: Callable[[Iterable[Journeys]], T],
     add: Callable[[T, T], T],
