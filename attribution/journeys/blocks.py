@@ -26,6 +26,7 @@ __all__ = ["by_block", "join", "with_blocks"]
 _GATHERED = 1 << 22  # touchpoints: cutting fewer into 64 parts costs more than counting them
 _AT_ONCE = 1 << 22  # journeys hashed at a time
 _MANY = 1 << 16  # journeys of one row above which their numbers per block are drawn at once
+_PARTS = 1 << 16  # of a journey: a fractional count is told apart from another as far as this
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _KINDS = (np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD6E8FEB86659FD93))  # conversions, nulls
 
@@ -135,12 +136,14 @@ def with_blocks(journeys: Journeys) -> Journeys:
     """Return journeys without persons with a block each: every journey counts as one person.
 
     A row of path counts is spread over the blocks as independent people would be: journey j of a
-    path stands in the block that a hash of the path's channel names and j says. So the blocks do
-    not depend on the order of rows, and equal rows go on counting where the one before ended. What
+    path stands in the block that a hash of the path's channel names, j, and all counts says. So
+    the blocks do not depend on the order of rows, equal rows go on counting where the one before
+    ended, and other counts have blocks of their own: nobody is taken to be in two periods. What
     is left of a fractional count beyond whole journeys is one more, smaller journey. Money is
     spread evenly over the conversions of its row. The rows returned stand in order of block.
     """
     keys = _path_keys(journeys)
+    keys = _hashed(keys + _mark(journeys, keys))
     starts = _numbered(journeys, keys)
     found = [
         _spread(keys + salt, starts[kind], getattr(journeys, name))
@@ -206,6 +209,15 @@ def _path_keys(journeys: Journeys) -> Hashes:
     running = np.append(np.uint64(0), np.cumsum(_hashed(words), dtype=np.uint64))
     sums = running[journeys.offsets[1:]] - running[journeys.offsets[:-1]]
     return _hashed(sums + journeys.lengths.astype(np.uint64))
+
+
+def _mark(journeys: Journeys, keys: Hashes) -> np.uint64:
+    """Return a number that all counts have in common: in any order, and however rows are split."""
+    mark = 0
+    for name, salt in zip(("conversions", "nulls"), _KINDS, strict=True):
+        counts = np.rint(getattr(journeys, name) * _PARTS).astype(np.int64).view(np.uint64)
+        mark += int((_hashed(keys + salt) * counts).sum(dtype=np.uint64))
+    return np.uint64(mark % 2**64)
 
 
 def _hashed(words: Hashes) -> Hashes:

@@ -94,6 +94,36 @@ def test_unrelated_periods_have_the_sum_of_variances() -> None:
     assert (gap["high"] - gap["low"]).sum() == pytest.approx(np.sqrt(squares).sum(), rel=0.15)
 
 
+def test_differences_of_path_counts_cover_about_as_often_as_they_say() -> None:
+    """Two samples of one population differ by chance alone: 0 lies inside 9 times of 10."""
+    rng = np.random.default_rng(8)
+    mean = np.array([300, 200, 100, 50, 400, 30])
+    paths = ["a", "b", "c", "a > b", "b > a > c", "c > c"]
+    inside = []
+    for _ in range(60):
+        one, other = (
+            attribute(
+                Journeys.from_paths(
+                    pd.DataFrame(
+                        {
+                            "path": paths,
+                            "total_conversions": rng.poisson(mean),
+                            "total_null": rng.poisson(mean * 3),
+                        }
+                    ),
+                    value=None,
+                ),
+                Linear(),
+                0.9,
+            )
+            for _ in range(2)
+        )
+        found = difference(one, other)
+        inside.append(((found["low"] <= 0) & (found["high"] >= 0)).to_numpy())
+    # 180 looks, about 60 of them independent: a standard error of 4 points
+    assert 0.78 < np.mean(inside) <= 0.99
+
+
 def test_the_level_is_that_of_the_first_unless_given(journeys: Journeys) -> None:
     one, other = attribute(journeys, Linear(), 0.95), attribute(journeys, FirstTouch(), 0.5)
     plain, narrow = difference(one, other), difference(one, other, 0.5)
