@@ -254,10 +254,11 @@ def plain(frame: Any, column: str) -> NDArray[Any]:
 
 
 def duration_ms(value: str | pd.Timedelta, name: str, *, least: int = 0) -> int:
-    """Return a duration such as "7D", "36h" or a Timedelta in whole milliseconds."""
+    """Return a duration such as "7D", "36h" or a Timedelta in whole milliseconds; 0 is none."""
     try:
         # pandas would take a number without a unit for nanoseconds.
-        bare = isinstance(value, int | float) or str(value).strip().replace(".", "").isdigit()
+        text = "" if isinstance(value, bool) else str(value).strip()
+        bare = text.strip("0.") != "" and text.replace(".", "").isdigit()
         delta = pd.Timedelta(value)
         ms = -1 if bare or delta < pd.Timedelta(0) else int(delta / pd.Timedelta(1, "ms"))
     except (ValueError, TypeError, OverflowError):

@@ -19,9 +19,9 @@ from attribution.assemble.store_journeys import (
     checked_memory,
 )
 from attribution.errors import ConfigError, DataError, quoted
-from attribution.journeys.definition import STRENGTH, JourneyDefinition
+from attribution.journeys.definition import JourneyDefinition
 from attribution.names import DEFAULT_TIMEZONE
-from attribution.store.channels import translated
+from attribution.store.channels import in_language
 from attribution.store.store import filled_store
 from attribution.workspace import Workspace, read_workspace
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from attribution.journeys import Journeys
     from attribution.journeys.definition import Conversion, Level, Match, Money
-    from attribution.store.channels import Language
     from attribution.store.store import Store
 
     Duration = str | pd.Timedelta
@@ -151,22 +150,34 @@ net_of_refunds, match, one_per_session, weights, columns, segments
             f"Found {', '.join(cluster) or 'names of tables'} with engine={quoted(engine)}; they "
             "are for a cluster. Add engine='spark', or leave them out."
         )
+    of_workspaces = {
+        "language": language != "",
+        "as_of": as_of is not None,
+        "memory": memory != MEMORY,
+        "batches": batches is not None,
+    }
     if not named and isinstance(source, Mapping):
-        if language or batches or shared:
+        idle = [name for name, there in of_workspaces.items() if there and name != "as_of"]
+        idle += ["shared"] * (shared is not None)
+        if idle:
             raise ConfigError(
-                "Found language, batches or shared for tables on a cluster; these are settings of "
-                "a workspace. Leave them out."
+                f"Found {', '.join(idle)} for tables on a cluster; these are settings of a "
+                "workspace. Leave them out."
             )
         definition = JourneyDefinition(**given)
         until = None if as_of is None else _instant(as_of, tz)
         return _on_lake(source, definition, tz, until, spark, master)
     if not named and not _is_file(source):
+        if tz != DEFAULT_TIMEZONE:
+            raise ConfigError(
+                f"Found tz={quoted(tz)} for a workspace; its time zone stands in its "
+                "attribution.toml. Leave tz out, or change `timezone` there."
+            )
         store, definition = _chosen(source, given, language, as_of)
         found = StoreJourneys(store, definition, checked_memory(memory), checked_batches(batches))
         return _on_cluster(found, spark, master, shared) if engine == "spark" else found
-    further = {"language": language, "as_of": as_of, "batches": batches}
     idle = [name for name in given if name not in ("lookback", "value")]
-    idle += [name for name, setting in further.items() if setting]
+    idle += [name for name, there in of_workspaces.items() if there]
     if idle or engine != "duckdb":
         raise ConfigError(
             f"Found {', '.join(idle) or 'engine'} for files; these are settings of a workspace. "
@@ -294,24 +305,10 @@ def _chosen(
     store = filled_store(workspace)
     if language:
         store = replace(store, language=language)
-    definition = _in_language(definition, store.language)
+    definition = in_language(definition, store.language)
     if as_of is not None:
         store = replace(store, as_of=_instant(as_of, workspace.timezone))
     return store, definition
-
-
-def _in_language(definition: JourneyDefinition, language: Language) -> JourneyDefinition:
-    """Return the definition with its channels named as the store names them."""
-    named = {}
-    for name, duration in dict(definition.lookback_by).items():
-        own = name if name in STRENGTH else translated(name, language)
-        if own is None:
-            raise ConfigError(
-                f"lookback_by={quoted(name)}: write events ({', '.join(STRENGTH)}), or channels as "
-                'reports name them, with their way down from the platform ("抖音 · 直播").'
-            )
-        named[own] = duration
-    return replace(definition, lookback_by=named)
 
 
 def _is_file(source: Any) -> bool:

@@ -112,7 +112,9 @@ def order_steps(definition: JourneyDefinition, words: Dialect, as_of: int) -> li
                 _ORDER_WORTH,
             )
         )
-        worth = {name: words.share(f"o.{name}", "w.counted_fen", "w.lines_fen") for name in MONEY}
+        # What was paid beside the lines, such as freight, belongs to none of them.
+        whole = "greatest(w.lines_fen, o.gross_fen)"
+        worth = {name: words.share(f"o.{name}", "w.counted_fen", whole) for name in MONEY}
         worth["gross_fen"] = "w.counted_fen"
     steps.append(
         Step(

@@ -9,6 +9,7 @@ from attribution.assemble.dialect import DUCKDB
 from attribution.assemble.inputs import input_steps, place_step, relation_steps
 from attribution.assemble.steps import journey_steps
 from attribution.errors import ConfigError, quoted
+from attribution.store.channels import in_language
 from attribution.store.steps import ViewOptions
 from attribution.store.views import steps as store_steps
 
@@ -66,7 +67,7 @@ def _store_steps(workspace: Workspace) -> list[Step]:
 
 
 def _journey_steps(workspace: Workspace) -> list[Step]:
-    definition = workspace.journeys
+    definition = in_language(workspace.journeys, workspace.language)
     return [
         *input_steps(definition),
         place_step(definition, workspace.language),

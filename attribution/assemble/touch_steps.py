@@ -107,8 +107,8 @@ FROM evidence AS e
 ANTI JOIN $credited AS t
     ON t.order_id = e.order_id
     AND (t.session_id = e.session_id OR t.content_id = e.content_id
-        OR t.streamer_id = e.streamer_id
-        OR (coalesce(e.session_id, e.content_id, e.streamer_id) IS NULL
+        OR t.streamer_id = nullif(e.streamer_id, 'unknown')
+        OR (coalesce(e.session_id, e.content_id, nullif(e.streamer_id, 'unknown')) IS NULL
             AND t.channel = e.channel))
 """)
 

@@ -20,7 +20,7 @@ from attribution.journeys import rows as rows_door
 from attribution.journeys.arrow import fields_of, table_of
 from attribution.journeys.assembled import Windows, fields_of_rows
 from attribution.journeys.graph import journey_graph
-from attribution.names import DEFAULT_TIMEZONE, VALUE
+from attribution.names import BLOCKS, DEFAULT_TIMEZONE, VALUE
 from attribution.numerics import sequences
 
 if TYPE_CHECKING:
@@ -125,6 +125,14 @@ class Journeys:
             raise DataError("offsets that do not rise from 0", "bounds of each journey", remedy)
         if len(self.codes) and not 0 <= self.codes.min() <= self.codes.max() < len(self.channels):
             raise DataError("codes of no channel", "indexes into channels", remedy)
+        if self.block is not None and len(self.block):
+            first, last = int(self.block.min()), int(self.block.max())
+            if not 0 <= first <= last < BLOCKS:
+                raise DataError(
+                    f"blocks from {first} to {last}",
+                    f"each person's block, from 0 to {BLOCKS - 1}",
+                    "Take a stable hash of the person modulo the number of blocks.",
+                )
         names = list(self.values)
         if names[:1] != [VALUE] or {"channel", "conversions", "share"} & set(names):
             raise DataError(

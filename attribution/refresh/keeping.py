@@ -95,20 +95,21 @@ def keep(
         write_tallies(task.folder / fresh, (*sums.days, *sums.blocks))
         parts = (*parts, fresh)
     if len(parts) > _FOLDED:
-        whole = added_up([task.folder / name for name in parts])
+        whole = added_up([read_tallies(task.folder / name) for name in parts])
         write_tallies(task.folder / f"{fresh}-whole", whole)
         parts = (f"{fresh}-whole",)
     manifest = replace(manifest, totals=file, parts=parts)
-    files = tuple(task.folder / name for name in parts)
-    return Found(manifest, replace(report, tallies=totals, _parts=files))
+    # Opened now: a later run removes the files, and who has them open can still read them.
+    held = tuple(read_tallies(task.folder / name) for name in parts)
+    return Found(manifest, replace(report, tallies=totals, _parts=held))
 
 
 def as_it_was(task: Task, listing: Listing, kept: Manifest) -> Found:
     """Return what is kept, of which nothing has changed."""
     *totals, _ = read_tallies(task.folder / kept.totals)
     report = report_of(task, listing, (), "")
-    files = tuple(task.folder / name for name in kept.parts)
-    return Found(kept, replace(report, tallies=tuple(totals), _parts=files))
+    held = tuple(read_tallies(task.folder / name) for name in kept.parts)
+    return Found(kept, replace(report, tallies=tuple(totals), _parts=held))
 
 
 def report_of(task: Task, listing: Listing, read: Sequence[Marker], why: str) -> Refreshed:

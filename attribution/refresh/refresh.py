@@ -55,7 +55,9 @@ def refresh(
     workspace
         A workspace or its folder; journeys are what [journeys] of its file says.
     models
-        Those compared by default if not given.
+        Those compared by default if not given. A model of one's own is known by its fields and the
+        text of its methods: after a change elsewhere, such as in a function it calls, ask for
+        `full`. It must not read the ages of journeys that are open, which grow with time.
     full
         Whether to read everything anew, whatever is kept.
     waiting
@@ -64,7 +66,7 @@ def refresh(
     Raises
     ------
     ConfigError
-        If the folder is no workspace.
+        If the folder is no workspace, or there is no model or one twice.
     DataError
         If the store is empty or a file of it cannot be read.
     """

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from attribution.model import label
-from attribution.names import VALUE
-from attribution.refresh.sums import added, empty_like, part_of, read_tallies
+from attribution.model import credit_with_interval, label
+from attribution.names import BLOCKS, VALUE
+from attribution.refresh.sums import added, empty_like, part_of, with_channels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from attribution.credit import Credit
     from attribution.model import Model
@@ -56,7 +55,7 @@ class Refreshed:
     rows: int
     bytes: int
     newest: int | None
-    _parts: tuple[Path, ...]
+    _parts: tuple[tuple[Tally, ...], ...]
 
     @cached_property
     def credits(self) -> dict[str, Credit]:
@@ -65,6 +64,23 @@ class Refreshed:
             label(model): model.credit(tally)
             for model, tally in zip(self.models, self.tallies, strict=True)
         }
+
+    def with_intervals(self, level: float) -> dict[str, Credit]:
+        """Return what each model gives each channel, with intervals of a level such as 0.95.
+
+        They are those of `attribute(..., interval=level)`, from the sums that are kept.
+
+        Raises
+        ------
+        ConfigError
+            For a level that is not between 0 and 1.
+        """
+        found = {}
+        for model, tally, blocks in zip(self.models, self.tallies, self.by_block(), strict=True):
+            nothing = empty_like(tally)
+            parts = [with_channels(blocks.get(b, nothing), tally.channels) for b in range(BLOCKS)]
+            found[label(model)] = credit_with_interval(model, parts, level)
+        return found
 
     def frame(self) -> pd.DataFrame:
         """Return one row for each model and channel: model, channel, conversions, value."""
@@ -77,8 +93,7 @@ class Refreshed:
     def by_day(self) -> list[dict[int, Tally]]:
         """Return, for each model, the sums of each day, in days since 1970-01-01.
 
-        A journey's day is that of its order in the workspace's time zone (of its last touchpoint,
-        if it has no order), or that on which the live session of its last touchpoint starts.
+        What a journey's day is: `Journeys.day`, in the workspace's time zone.
         """
         return [part_of(tally) for tally in self._parted()[: len(self.models)]]
 
@@ -103,6 +118,6 @@ class Refreshed:
         return added_up(self._parts)
 
 
-def added_up(files: Sequence[Path]) -> list[Tally]:
-    """Return the sums of tallies that stand in several files."""
-    return [added(each) for each in zip(*map(read_tallies, files), strict=True)]
+def added_up(several: Sequence[Sequence[Tally]]) -> list[Tally]:
+    """Return the sums of tallies of which each of several lists has one."""
+    return [added(each) for each in zip(*several, strict=True)]

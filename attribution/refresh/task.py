@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from attribution.errors import ConfigError
+from attribution.model import label
 from attribution.models.named import default_models
 from attribution.refresh.state import FORM, Manifest, digest_of, is_whole, state_folder
 from attribution.refresh.world import View
+from attribution.store.channels import in_language
 from attribution.store.parts import layout
 from attribution.store.steps import ViewOptions
 from attribution.store.store import filled_store
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
     from attribution.store.store import Store
 
 __all__ = ["Listing", "NotLocalError", "Task", "listing_of", "task_of", "why_full"]
+
+# Their version is a part of every digest.
+_OURS = ("attribution", "builtins", "typing")
 
 
 class Task(NamedTuple):
@@ -50,10 +58,21 @@ def task_of(workspace: Workspace | str | os.PathLike[str], models: Sequence[Mode
         workspace = read_workspace(workspace)
     store = filled_store(workspace)
     options = ViewOptions(None, store.timezone, store.excludes, store.language)
-    view = View(options, workspace.journeys)
-    chosen = tuple(default_models() if models is None else models)
+    view = View(options, in_language(workspace.journeys, store.language))
+    chosen = _checked(default_models() if models is None else models)
     settings = _settings(store, view, chosen)
     return Task(store, view, chosen, state_folder(store.folder), settings)
+
+
+def _checked(models: Sequence[Model]) -> tuple[Model, ...]:
+    """Return the models; there must be one, and no two of one name."""
+    names = [label(model) for model in models]
+    if not names:
+        raise ConfigError("Found no model to refresh. Name at least one, or leave models out.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"Found {twice[0]} twice among the models. Name each once.")
+    return tuple(models)
 
 
 def listing_of(store: Store) -> Listing:
@@ -68,12 +87,36 @@ def _settings(store: Store, view: View, models: Sequence[Model]) -> dict[str, st
     return {
         "the package": digest_of(duckdb.__version__, layout()),
         "[journeys]": digest_of(view.definition),
-        "the models": digest_of(*models),
+        "the models": digest_of(*models, *map(_written, models)),
         "[identity]": digest_of(store.rules),
         "the time zone": digest_of(store.timezone),
         "[[exclude]]": digest_of(store.excludes),
         "the language": digest_of(store.language),
     }
+
+
+def _written(model: Model) -> tuple[str, ...]:
+    """Return how a model of one's own is written: it may have been changed since.
+
+    Where its source cannot be read, nothing that was kept fits it.
+    """
+    own = [each for each in type(model).__mro__ if each.__module__.split(".")[0] not in _OURS]
+    parts = [
+        inspect.unwrap(getattr(each, "__func__", getattr(each, "fget", None) or each))
+        for kind in own
+        for each in vars(kind).values()
+    ]
+    methods = [each for each in parts if inspect.isfunction(each)]
+    # What a dataclass writes itself has no source, and follows from the fields.
+    written = [
+        each
+        for each in methods
+        if not (each.__name__.startswith("__") and each.__code__.co_filename == "<string>")
+    ]
+    try:
+        return tuple(map(inspect.getsource, written))
+    except (OSError, TypeError):
+        return (secrets.token_hex(16),)
 
 
 class NotLocalError(Exception):

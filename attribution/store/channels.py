@@ -11,10 +11,12 @@ come apart by placement.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from string import Template
 from typing import Literal
 
-from attribution.journeys.definition import LEVELS, Level
+from attribution.errors import ConfigError, quoted
+from attribution.journeys.definition import LEVELS, STRENGTH, JourneyDefinition, Level
 from attribution.store.steps import Step, ViewOptions, in_list, literal, local_time
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Level",
     "channel_label",
     "channel_steps",
+    "in_language",
     "label_columns",
     "labelled",
     "translated",
@@ -224,6 +227,26 @@ def translated(name: str, language: Language) -> str | None:
     forms = found | {word: pair[nth] for pair in _FORMS.values() for word in pair}
     below = [forms.get(part, part) for part in rest[:1]] + [found.get(p, p) for p in rest[1:]]
     return _SEPARATOR.join([found[platform], *below])
+
+
+def in_language(definition: JourneyDefinition, language: Language) -> JourneyDefinition:
+    """Return the definition with its channels named as a store in that language names them.
+
+    Raises
+    ------
+    ConfigError
+        For a name in `lookback_by` that is neither an event's nor a channel's.
+    """
+    named = {}
+    for name, duration in dict(definition.lookback_by).items():
+        own = name if name in STRENGTH else translated(name, language)
+        if own is None:
+            raise ConfigError(
+                f"lookback_by={quoted(name)}: write events ({', '.join(STRENGTH)}), or channels as "
+                'reports name them, with their way down from the platform ("抖音 · 直播").'
+            )
+        named[own] = duration
+    return replace(definition, lookback_by=named)
 
 
 def channel_steps(options: ViewOptions) -> list[Step]:

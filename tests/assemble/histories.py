@@ -87,7 +87,11 @@ class History(NamedTuple):
 # Few instants, which lie as far apart as the durations below last.
 INSTANTS = (0, 1, 4, 5, 9, 10, 13, 20, 25, 29, 40)
 DURATIONS = ("0ms", "1ms", "4ms", "9ms", "30ms")
-ROOMS, VIDEOS, STREAMERS = ("douyin:r1", "douyin:r2"), ("douyin:v1", "taobao:v1"), ("ann", "bo")
+ROOMS, VIDEOS, STREAMERS = (
+    ("douyin:r1", "douyin:r2"),
+    ("douyin:v1", "taobao:v1"),
+    ("ann", "bo", "unknown"),
+)
 PRODUCTS = ("douyin:1", "douyin:2", "taobao:1", "douyin:it's\\")
 CATEGORIES = ("shoes", "it's; --")
 

@@ -411,6 +411,7 @@ def test_look_backs_name_channels_in_either_language(busy):
         ({"lookback_by": {"exposures": "1D"}}, "write events"),
         ({"as_of": "some day"}, "as_of"),
         ({"person": "user"}, "without at, channel, converted"),
+        ({"tz": "Asia/Tokyo"}, "attribution.toml. Leave tz out"),
         ({"segments": ["city"]}, "platform, category, province, buyer"),
     ],
 )
@@ -478,8 +479,8 @@ def test_files_in_long_form_are_opened_by_their_columns(tmp_path):
         open_journeys(file)
     with pytest.raises(ConfigError, match=r"level, segments for files"):
         open_journeys(file, **roles, level="form", segments=["buyer"])
-    with pytest.raises(ConfigError, match=r"language, as_of, batches for files"):
-        open_journeys(file, **roles, language="en", as_of="2026-11-11", batches=2)
+    with pytest.raises(ConfigError, match=r"language, as_of, memory, batches for files"):
+        open_journeys(file, **roles, language="en", as_of="2026-11-11", memory="1GB", batches=0)
     with pytest.raises(DataError, match="nowhere"):
         list(open_journeys(tmp_path / "nowhere.csv", **roles))
 

@@ -123,7 +123,8 @@ class Twin:
             if chosen:
                 part = worth[order["order_id"]]
                 for name in ("net_fen", "net_expected_fen"):
-                    row[name] = shared(order[name], part["counted_fen"], part["lines_fen"])
+                    whole = max(part["lines_fen"], order["gross_fen"])
+                    row[name] = shared(order[name], part["counted_fen"], whole)
                 row["gross_fen"] = part["counted_fen"]
             paid.append(row)
         kept = [row for row in paid if not d.net_of_refunds or row["net_fen"] != 0]
@@ -321,7 +322,7 @@ def says(touch: Row, evidence: Row) -> bool:
     """Whether a touchpoint stands for what an order says of its source."""
     if touch["order_id"] != evidence["order_id"]:
         return False
-    named = [name for name in PLACES if evidence[name] is not None]
+    named = [name for name in PLACES if evidence[name] not in (None, "unknown")]
     if not named:
         return bool(touch["channel"] == evidence["channel"])
     return any(touch[name] == evidence[name] for name in named)

@@ -21,7 +21,8 @@ JOURNEYS = st.sampled_from(
         '[journeys]\nmatch = "halo"\none_per_session = true\nlevel = "session"\n'
         "[journeys.weights]\nexposure = 0.5",
         '[journeys]\nconversion = "first"\nproducts = ["p1"]\nnet_of_refunds = true\n'
-        'segments = ["buyer", "province"]\n[journeys.lookback_by]\nexposure = "5D"',
+        'segments = ["buyer", "province"]\n[journeys.lookback_by]\nexposure = "5D"\n'
+        '"Douyin · Live" = "3D"',
     ]
 )
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from attribution.assemble.opened import open_journeys
-from attribution.errors import DataError
-from attribution.model import label
-from attribution.models.heuristic import FirstTouch, LastTouch, Linear
+from attribution.errors import ConfigError, DataError
+from attribution.model import attribute, label
+from attribution.models.heuristic import FirstTouch, LastTouch, Linear, TouchpointModel
 from attribution.models.markov import Markov
 from attribution.refresh import changed, everything, index, keeping, refresh, state, task
 from attribution.refresh.refresh import forget_kept
@@ -125,6 +126,56 @@ def test_days_and_blocks_are_those_of_the_journeys(history):
     )
     assert found.on_day(-5)[0].columns == found.tallies[0].columns
     assert found.last_day(-5) is None
+
+
+def test_days_can_be_asked_for_after_a_later_run(history):
+    history.happen(("ingest", "shop", NEW))
+    early = assert_exact(history.workspace, MODELS)
+    told = early.by_day()
+    fresh = refresh.refresh(history.workspace, models=MODELS)
+    refresh.refresh(history.workspace, models=MODELS, full=True)
+    assert fresh.by_day() == told
+
+
+def test_intervals_are_those_of_all_journeys(history):
+    history.happen(("ingest", "shop", NEW))
+    found = refresh.refresh(history.workspace, models=MODELS).with_intervals(0.9)
+    assert [*found] == [label(model) for model in MODELS]
+    for model in MODELS:
+        expected = attribute(open_journeys(history.workspace), model, 0.9).frame()
+        columns = ["channel", "conversions", "low", "high", "value_low", "share_high"]
+        pd.testing.assert_frame_equal(
+            found[label(model)].frame()[columns], expected[columns], rtol=1e-9, atol=1e-9
+        )
+
+
+class Chosen(TouchpointModel):
+    """Replaced below by another of its name and fields."""
+
+    def weights(self, journeys):
+        return np.ones(len(journeys.codes))
+
+
+def test_a_model_of_ones_own_that_was_written_anew_is_summed_anew(history):
+    refresh.refresh(history.workspace, models=[Chosen()])
+    assert not refresh.refresh(history.workspace, models=[Chosen()]).full
+
+    class Other(TouchpointModel):
+        def weights(self, journeys):
+            return (journeys.codes == 0).astype(float)
+
+    Other.__name__ = Other.__qualname__ = "Chosen"
+    found = refresh.refresh(history.workspace, models=[Other()])
+    assert found.why == "changed since: the models"
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [([], "no model to refresh"), ([Linear(), Linear()], "Linear twice")],
+)
+def test_models_that_cannot_be_told_apart_are_refused(history, models, message):
+    with pytest.raises(ConfigError, match=message):
+        refresh.refresh(history.workspace, models=models)
 
 
 def test_journeys_before_and_now_that_are_alike_are_not_summed(history, monkeypatch):
