@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attribution import columns as door
 from attribution.errors import DataError, quoted
 from attribution.journeys.paths import sorted_channels
 from attribution.names import VALUE
@@ -28,6 +29,7 @@ _JOURNEY = {
     "order_id": "order_id",
     "open": "open",
 }
+_COUNTS = ("conversions", "nulls")
 _TOUCHPOINT = {"age_ms": "ages", "evidence": "evidence"}
 _CHANNEL = "channel"
 # Of further columns Arrow tells the type; whether a number is money stands in their metadata.
@@ -62,7 +64,7 @@ def table_of(journeys: Any) -> pa.Table:
     )
 
 
-def fields_of(table: pa.Table) -> dict[str, Any]:
+def fields_of(table: Any) -> dict[str, Any]:
     """Return the fields of the journeys in a table as `table_of` makes it.
 
     A column it does not know belongs to touchpoints if it holds lists, is money if it holds
@@ -71,8 +73,10 @@ def fields_of(table: pa.Table) -> dict[str, Any]:
     Raises
     ------
     DataError
-        For a missing column, or lists of different lengths in one row.
+        For a missing column, lists of different lengths in one row, a touchpoint without a channel,
+        counts or money that are none.
     """
+    table = _checked(table)
     for name in (_CHANNEL, "conversions", "nulls"):
         if name not in table.column_names:
             raise DataError(
@@ -82,7 +86,7 @@ def fields_of(table: pa.Table) -> dict[str, Any]:
             )
     table = table.unify_dictionaries()
     offsets, names = _lists(table, _CHANNEL)
-    channels, codes = _codes(names)
+    channels, codes = _codes(names, offsets)
     fields: dict[str, Any] = {
         "channels": channels,
         "offsets": offsets,
@@ -109,16 +113,53 @@ def fields_of(table: pa.Table) -> dict[str, Any]:
             else:
                 fields["touch"][name] = _plain(items)
             continue
+        if name in _COUNTS:
+            fields[name] = door.counts(table, name)
+            continue
+        if (
+            name == "weight"
+            or role == _MONEY
+            or (role is None and pa.types.is_floating(field.type))
+        ):
+            column = door.amounts(table, name)
+            if name == "weight":
+                fields[name] = column
+            else:
+                fields["values"][name] = column
+            continue
         column = _plain(table[name].combine_chunks())
         if name in _JOURNEY:
             fields[_JOURNEY[name]] = column.astype(object) if name == "order_id" else column
-        elif role == _MONEY or (role is None and pa.types.is_floating(field.type)):
-            fields["values"][name] = column.astype(float)
         else:
             fields["segments"][name] = column.astype(object)
     if VALUE not in fields["values"]:
         fields["values"] = {VALUE: np.zeros(len(table))} | fields["values"]
     return fields
+
+
+def _checked(table: Any) -> pa.Table:
+    try:
+        read = pa.table(table)
+    except (TypeError, ValueError, pa.ArrowException):
+        raise DataError(
+            f"a {type(table).__name__}",
+            "journeys as Journeys writes them to Arrow",
+            "Pass the table that was made from journeys.",
+        ) from None
+    if _CHANNEL in read.column_names:
+        kind = read.schema.field(_CHANNEL).type
+        lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        inner = kind.value_type if lists else kind
+        inner = inner.value_type if pa.types.is_dictionary(inner) else inner
+        texts = (pa.string(), pa.large_string(), pa.string_view(), pa.null())
+        if not lists or inner not in texts:
+            raise DataError(
+                f"{kind} values",
+                "for each journey the list of its channels' names",
+                "Pass the table that was made from journeys.",
+                column=_CHANNEL,
+            )
+    return read
 
 
 def _lists(table: pa.Table, name: str) -> tuple[NDArray[np.int64], pa.Array]:
@@ -131,10 +172,22 @@ def _lists(table: pa.Table, name: str) -> tuple[NDArray[np.int64], pa.Array]:
     return offsets, column.flatten()
 
 
-def _codes(names: pa.Array) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+def _codes(
+    names: pa.Array, offsets: NDArray[np.int64]
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
     encoded = names if pa.types.is_dictionary(names.type) else names.dictionary_encode()
-    channels, recode = sorted_channels(encoded.dictionary.to_pylist())
-    raw = encoded.indices.to_numpy(zero_copy_only=False)
+    known = [(name or "").strip() for name in encoded.dictionary.to_pylist()]
+    raw = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+    nameless = np.isin(raw, [-1, *(code for code, name in enumerate(known) if not name)])
+    if nameless.any():
+        raise DataError(
+            "a touchpoint without a channel",
+            "the name of a channel",
+            "Name it, or leave the touchpoint out.",
+            row=int(np.searchsorted(offsets, np.argmax(nameless), side="right")),
+            column=_CHANNEL,
+        )
+    channels, recode = sorted_channels(known)
     return channels, recode[raw] if len(raw) else np.zeros(0, np.int32)
 
 

@@ -289,7 +289,7 @@ class Journeys:
         DataError
             For a missing column, or lists of different lengths in one row.
         """
-        return cls(**fields_of(pa.table(table)))
+        return cls(**fields_of(table))
 
     # ------------------------------------------------------------------ what journeys hold
 

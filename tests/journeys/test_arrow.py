@@ -104,6 +104,41 @@ def test_lists_that_do_not_fit():
         Journeys.from_arrow(wrong)
 
 
+def lists(*names: object) -> pa.Array:
+    return pa.array([*names], pa.large_list(pa.string()))
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "message"),
+    [
+        ("conversions", pa.array([1, -5]), "row 2, column 'conversions'"),
+        ("nulls", pa.array([0, None]), "row 2, column 'nulls'"),
+        ("value", pa.array([1.0, float("nan")]), "row 2, column 'value'"),
+        ("weight", pa.array([1.0, None]), "row 2, column 'weight'"),
+        ("channel", lists(["a"], ["b", None]), "row 2, column 'channel': found a touchpoint with"),
+        ("channel", lists(["a", " "], []), "row 1, column 'channel': found a touchpoint without"),
+        ("channel", pa.array(["a", "b"]), "column 'channel': found string values"),
+        ("channel", pa.array([[1], [2]]), "column 'channel': found list<item: int64> values"),
+        ("block", pa.array([0, 64]), "blocks from 0 to 64"),
+    ],
+)
+def test_rows_that_cannot_stand_are_named(name, column, message):
+    data = {
+        "channel": lists(["a"], ["b"]),
+        "conversions": pa.array([1, 0]),
+        "nulls": pa.array([0, 1]),
+        "value": pa.array([1.0, 0.0]),
+    }
+    assert Journeys.from_arrow(pa.table(data)).journeys == 2
+    with pytest.raises(DataError, match=message):
+        Journeys.from_arrow(pa.table(data | {name: column}))
+
+
+def test_what_is_no_table_is_refused():
+    with pytest.raises(DataError, match="Found a int; expected journeys"):
+        Journeys.from_arrow(5)
+
+
 class TestDay:
     def test_of_an_order_and_of_a_last_touchpoint(self):
         late = pd.Timestamp("2026-11-11 23:30", tz="Asia/Shanghai").value // 1_000_000
