@@ -77,14 +77,14 @@ SELECT t.person, t."at", t.platform || ':' || t.event_id AS event_id, c.channel,
     t.platform || ':' || t.session_id AS session_id,
     t.platform || ':' || t.content_id AS content_id,
     t.streamer_id, t.platform || ':' || t.product_id AS product_id,
-    d.day AS session_day, t.platform || ':' || t.order_id AS order_id
+    d.day AS session_day, d.end_at AS session_end, t.platform || ':' || t.order_id AS order_id
 FROM kept_touchpoints AS t
 JOIN channel_places AS c ON {same}
 LEFT JOIN session_days AS d ON d.platform = t.platform AND d.session_id = t.session_id
 """
 
 _SESSION_DAYS = """
-SELECT platform, session_id, CAST(CAST(day AS DATE) - DATE '1970-01-01' AS INTEGER) AS day
+SELECT platform, session_id, CAST(CAST(day AS DATE) - DATE '1970-01-01' AS INTEGER) AS day, end_at
 FROM sessions
 WHERE day IS NOT NULL
 """
@@ -114,7 +114,7 @@ def input_steps(definition: JourneyDefinition) -> list[Step]:
             "WHERE person_id IS NOT NULL OR order_id IS NOT NULL",
         ),
         Step("order_rows", "paid orders at the time of their attribution, with labels", _ORDERS),
-        Step("session_days", "the day each session starts on", _SESSION_DAYS),
+        Step("session_days", "the day each session starts on, and when it ends", _SESSION_DAYS),
     ]
     if _lines_matter(definition):
         steps.append(Step("line_rows", "what was sold in them, and where", _LINES))

@@ -10,8 +10,9 @@ gets a view. `touchpoints` has one row for each:
     channel                       the name of the channel
     event                         what happened (exposure, click, enter ...; "order_source" is what
                                   an order says of its own source); "exposure" if not there
-    session_id, content_id, streamer_id, product_id, order_id, session_day
-                                  where they are known (the day is a date); none if not there
+    session_id, content_id, streamer_id, product_id, order_id
+                                  where they are known; none if not there
+    session_day, session_end      of the live session: the date it starts on, and when it ends
 
 `orders` has one row for each paid order:
 
@@ -65,7 +66,7 @@ class _Column(NamedTuple):
 
 _CODED = """
 SELECT t.person, t.at, t.event_id, c.code AS channel, t.event, t.session_id, t.content_id,
-    t.streamer_id, t.product_id, t.session_day, t.order_id
+    t.streamer_id, t.product_id, t.session_day, t.session_end, t.order_id
 FROM kept_touchpoints AS t
 JOIN lake_channels AS c ON c.name = t.channel
 """
@@ -82,6 +83,7 @@ _TOUCHPOINTS = (
     _Column("streamer_id", _ID, _NO_TEXT),
     _Column("product_id", _ID, _NO_TEXT),
     _Column("session_day", _DAY, "CAST(NULL AS INT)"),
+    _Column("session_end", _TIME, "CAST(NULL AS BIGINT)"),
     _Column("order_id", _ID, _NO_TEXT),
 )
 _LINES = (

@@ -14,6 +14,7 @@ from attribution.journeys.definition import MONEY
 from attribution.names import VALUE
 from attribution.numerics import sequences
 from attribution.numerics.hashing import blocks, hash_texts
+from attribution.store.channels import names_an_offer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,16 +25,23 @@ if TYPE_CHECKING:
 
 __all__ = ["channel_table", "journeys_of"]
 
+_NONE = -(2**31)  # a day, or an instant, that is none
+_EVER = 1 << 52  # milliseconds
 _TURN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def channel_table(definition: JourneyDefinition, channels: Sequence[str]) -> pa.Table:
-    """Return the relation `channel_names`: code, name, and look-back where one is given."""
+    """Return the relation `channel_names`: code, name, look-back, `explained`.
+
+    The look-back is none where none is given; `explained` is whether the name ends in what was
+    being explained, as names of sessions do at the level of offers.
+    """
     return pa.table(
         {
             "channel": pa.array(range(len(channels)), pa.int32()),
             "name": pa.array(channels, pa.string()),
             "lookback_ms": pa.array(definition.channel_lookbacks(channels), pa.int64()),
+            "explained": pa.array(map(names_an_offer, channels), pa.bool_()),
         }
     )
 
@@ -64,13 +72,15 @@ def journeys_of(
 
     offsets = sequences.offsets_of(lengths)
     at = _numbers(touches["at_ms"], np.int64)
-    session_day = touches["session_day"].to_numpy(zero_copy_only=False).astype(float)
-    some = lengths > 0
+    some = np.flatnonzero(lengths > 0)
     last = offsets[1:][some] - 1
-    last_at, last_day = closed.copy(), np.full(len(closed), np.nan)
-    last_at[some], last_day[some] = at[last], session_day[last]
-    days = days_of(np.where(has_order, closed, last_at), tz)
-    day = np.where(np.isnan(last_day), days, last_day).astype(np.int32)
+    last_at = closed.copy()
+    last_at[some] = at[last]
+    day = days_of(np.where(has_order, closed, last_at), tz)
+    in_session, session_day = _in_sessions(
+        touches, last, closed[some], np.where(has_order[some], definition.same_visit_ms, _EVER)
+    )
+    day[some[in_session]] = session_day[in_session]
 
     mixed = person ^ (_hashes(order_id) * _TURN) ^ (last_at.view(np.uint64) * _TURN)
     rows = np.argsort(mixed, kind="stable")
@@ -105,6 +115,31 @@ def journeys_of(
         open=of_journey("open").astype(bool),
         segments={name: of_journey(name).astype(object) for name in labels},
     )
+
+
+def _in_sessions(
+    touches: dict[str, pa.ChunkedArray],
+    last: NDArray[np.int64],
+    closed: NDArray[np.int64],
+    lasting: NDArray[np.int64],
+) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+    """Return which journeys end in a live session, and the day it starts on.
+
+    That is, if the last touchpoint is in one, and the order, where there is one, comes before its
+    end. Where nobody knows the end, the session goes on for `lasting` after the touchpoint.
+
+    Parameters
+    ----------
+    last
+        Places of the journeys' last touchpoints.
+    closed
+        When the journeys close.
+    """
+    ended = [touches[name].take(pa.array(last)) for name in ("session_day", "session_end")]
+    day, end = (pc.fill_null(each, _NONE).to_numpy().astype(np.int64) for each in ended)
+    at = _numbers(touches["at_ms"].take(pa.array(last)), np.int64)
+    until = np.where((end == _NONE) | (lasting == _EVER), at + lasting, np.maximum(end, at))
+    return (day != _NONE) & (closed <= until), day.astype(np.int32)
 
 
 def _touches(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], dict[str, pa.ChunkedArray]]:

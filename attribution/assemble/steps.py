@@ -90,8 +90,8 @@ def journey_steps(definition: JourneyDefinition, words: Dialect, as_of: int) -> 
     list of Step
         The last is `journeys`: order_id (NULL without an order), person, closed_at_ms, open, the
         money in whole fen, the wanted segments (and `match`, where that is told), and `touches`, a
-        sorted list of structs: at_ms, event_id, channel, evidence, session_day, then `weight` if
-        there are weights, and the columns to carry.
+        sorted list of structs: at_ms, event_id, channel, evidence, session_day, session_end, then
+        `weight` if there are weights, and the columns to carry.
     """
     return [
         *order_steps(definition, words, as_of),
@@ -120,7 +120,7 @@ def _journeys(definition: JourneyDefinition, words: Dialect, as_of: int) -> list
         ]
         of_orders, of_runs = "order_sessions", "run_sessions"
     told = definition.match == "halo"
-    kept = ["at_ms", "event_id", "channel", "evidence", "session_day"]
+    kept = ["at_ms", "event_id", "channel", "evidence", "session_day", "session_end"]
     kept += ["weight"] if definition.weights else []
     kept += [name for name in definition.columns if name != "event_id"]
     steps.append(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["carried", "credited", "evidence_steps", "free_steps", "taking_steps"]
 
-_KINDS = {"session_day": "INTEGER", "weight": "DOUBLE"}
+_KINDS = {"session_day": "INTEGER", "session_end": "BIGINT", "weight": "DOUBLE"}
+
+_CHANNELS = Template("\nLEFT JOIN channel_names AS c ON c.channel = $of.channel")
 
 _EXPOSURES = Template("""
 SELECT t.person, t.at AS at_ms, t.event_id, t.channel, CAST($lookback AS BIGINT) AS lookback_ms,
@@ -103,14 +105,21 @@ WHERE t.event = '$order_source'
 
 _SETTLED_EVIDENCE = Template("""
 SELECT e.*
-FROM evidence AS e
+FROM evidence AS e$channels
 ANTI JOIN $credited AS t
     ON t.order_id = e.order_id
-    AND (t.session_id = e.session_id OR t.content_id = e.content_id
+    AND ($same)
+""")
+
+_SAME = """t.session_id = e.session_id OR t.content_id = e.content_id
         OR t.streamer_id = nullif(e.streamer_id, 'unknown')
         OR (coalesce(e.session_id, e.content_id, nullif(e.streamer_id, 'unknown')) IS NULL
-            AND t.channel = e.channel))
-""")
+            AND t.channel = e.channel)"""
+
+# An order placed while something was explained says which explanation sold it: more than the room.
+_SAME_OFFER = f"""t.channel = e.channel
+        OR (NOT (c.explained AND e.session_id IS NOT NULL)
+            AND ({_SAME}))"""
 
 _FREE = Template("""
 SELECT t.person, t.at_ms, t.event_id, t.channel, $columns, CAST(NULL AS BIGINT) AS order_ms
@@ -149,6 +158,7 @@ def carried(definition: JourneyDefinition) -> list[str]:
         "streamer_id",
         "product_id",
         "session_day",
+        "session_end",
         "event",
         *weight,
     ]
@@ -183,9 +193,7 @@ def taking_steps(definition: JourneyDefinition, words: Dialect, as_of: int) -> l
             _EXPOSURES.substitute(
                 lookback=_lookback(definition, words),
                 columns=_read(definition, words),
-                channels="\nLEFT JOIN channel_names AS c ON c.channel = t.channel"
-                if _by_channel(definition)
-                else "",
+                channels=_CHANNELS.substitute(of="t") if _by_channel(definition) else "",
                 order_source=ORDER_SOURCE,
                 as_of=as_of,
             ),
@@ -229,12 +237,18 @@ def evidence_steps(definition: JourneyDefinition, words: Dialect) -> list[Step]:
                 _CREDITED,
             ),
         ]
+    by_offer = definition.level == "offer"
     steps.append(
         Step(
             "settled_evidence",
             "evidence that no touchpoint of the journey already stands for: of the same room, "
-            "video or streamer, or, if it names none of them, of the same channel",
-            _SETTLED_EVIDENCE.substitute(credited=credited(definition)),
+            "video or streamer, or, if it names none of them, of the same channel"
+            + ("; of the same explanation, if it names one" if by_offer else ""),
+            _SETTLED_EVIDENCE.substitute(
+                credited=credited(definition),
+                same=_SAME_OFFER if by_offer else _SAME,
+                channels=_CHANNELS.substitute(of="e") if by_offer else "",
+            ),
         )
     )
     return steps

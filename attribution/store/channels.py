@@ -28,6 +28,7 @@ __all__ = [
     "in_language",
     "label_columns",
     "labelled",
+    "names_an_offer",
     "translated",
 ]
 
@@ -227,6 +228,11 @@ def translated(name: str, language: Language) -> str | None:
     forms = found | {word: pair[nth] for pair in _FORMS.values() for word in pair}
     below = [forms.get(part, part) for part in rest[:1]] + [found.get(p, p) for p in rest[1:]]
     return _SEPARATOR.join([found[platform], *below])
+
+
+def names_an_offer(name: str) -> bool:
+    """Whether a session's name at the level of offers is that of an explanation, not of none."""
+    return name.rpartition(_SEPARATOR)[2] not in _UNKNOWN["offer"]
 
 
 def in_language(definition: JourneyDefinition, language: Language) -> JourneyDefinition:

@@ -31,6 +31,7 @@ SCHEMAS = {
             ("streamer_id", pa.string()),
             ("product_id", pa.string()),
             ("session_day", pa.int32()),
+            ("session_end", pa.int64()),
             ("order_id", pa.string()),
         ]
     ),
@@ -60,6 +61,7 @@ SCHEMAS = {
 CHANNELS = (
     "Douyin · Live · Ann",
     "Douyin · Live · Ann · 11-11",
+    "Douyin · Live · Ann · 11-11 · no explanation",
     "it's; DROP TABLE orders; --",
     "抖音 · 直播 · 晚晴",
 )
@@ -129,6 +131,7 @@ def _touch(pick: Random, nth: int, people: tuple[str, ...]) -> Row:
         "streamer_id": _maybe(pick, STREAMERS),
         "product_id": _maybe(pick, PRODUCTS),
         "session_day": pick.choice((None, 19_000, -3)),
+        "session_end": pick.choice((None, 5, 20, 60)),
         "order_id": None,
     }
 
@@ -173,9 +176,10 @@ def _line(pick: Random, order: Row) -> Row:
 def definitions(draw: st.DrawFn) -> JourneyDefinition:
     """Every option, with times of a few milliseconds."""
     pick = Random(draw(SEEDS))
-    names = ("exposure", "comment", "Douyin", "Douyin · Live · Ann", CHANNELS[2])
+    names = ("exposure", "comment", "Douyin", "Douyin · Live · Ann", CHANNELS[3])
     weighted = (*EVENTS, STRENGTH[-1])
     return JourneyDefinition(
+        level=draw(st.sampled_from(("streamer", "offer"))),
         lookback=pick.choice(("0ms", "9ms", "20ms", "60ms")),
         lookback_by={name: pick.choice(DURATIONS) for name in _some(pick, names)},
         expiry=pick.choice((None, *DURATIONS)),

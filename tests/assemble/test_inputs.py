@@ -60,7 +60,13 @@ def history():
         "identifiers": [identifier(who) for who in people],
         "sessions": [
             {"session_id": "r1", "platform": "douyin", "start_at": NOVEMBER - 5 * HOUR, "_row": 1},
-            {"session_id": "r1", "platform": "kuaishou", "start_at": NOVEMBER, "_row": 2},
+            {
+                "session_id": "r1",
+                "platform": "kuaishou",
+                "start_at": NOVEMBER,
+                "end_at": NOVEMBER + HOUR,
+                "_row": 2,
+            },
             {"session_id": "r2", "platform": "douyin", "_row": 3},  # nobody knows when it began
         ],
         "session_products": [
@@ -150,7 +156,9 @@ def test_touchpoints_are_those_of_known_people_and_what_orders_say(store, histor
         for name in ("session_id", "content_id", "product_id"):
             said = touch[name]
             assert row[name] == (None if said is None else f"{platform}:{said}")
-        assert row["session_day"] == started.get((platform, touch["session_id"]))
+        place = platform, touch["session_id"]
+        assert row["session_day"] == started.get(place)
+        assert row["session_end"] == (NOVEMBER + HOUR if place == ("kuaishou", "r1") else None)
         assert row["order_id"] is None
         assert given.channels[row["channel"]].startswith(
             {"douyin": "抖音", "kuaishou": "快手", "taobao": "淘宝"}[platform]

@@ -457,6 +457,71 @@ def test_what_lies_after_as_of_has_not_happened(workspace):
     assert read_store(workspace).notes == ()
 
 
+def test_an_order_tells_which_explanation_sold_it(workspace):
+    """Somebody came in before the sale began, and bought in it."""
+    begin = NOVEMBER - HOUR
+    room = {"session_id": "r1", "platform": "douyin"}
+    rows = {
+        "identifiers": [identifier("ann")],
+        "sessions": [{**room, "start_at": begin, "end_at": begin + 3 * HOUR, "_row": 1}],
+        "session_products": [
+            {
+                **room,
+                "product_id": "p1",
+                "offer": "flash sale",
+                "explain_from": begin + HOUR,
+                "explain_to": begin + 2 * HOUR,
+                "_row": 1,
+            }
+        ],
+        "touchpoints": [touchpoint("t1", "ann", at=begin, session_id="r1", content_form="live")],
+        "orders": [
+            order("in", 100, "ann", created_at=begin + HOUR + 1, _row=1),
+            order("after", 7, "ann", created_at=begin + HOUR + 5, _row=2),
+        ],
+        "order_lines": [
+            {
+                "order_id": order_id,
+                "line_id": order_id,
+                "platform": "douyin",
+                "paid_fen": 1,
+                "product_id": product,
+                "room_id": room_id,
+                "_row": nth,
+            }
+            for nth, (order_id, product, room_id) in enumerate(
+                [("in", "p1", "r1"), ("after", "p2", None)], 1
+            )
+        ],
+    }
+    commit(workspace.store, "b1", rows)
+    journeys = open_journeys(workspace, level="offer", language="en").read()
+    found = {
+        order: [path[-1] for path in map(names, paths)]
+        for order, paths in journeys_of(journeys).items()
+    }
+    assert found == {
+        "douyin:in": ["no explanation", "p1 · flash sale"],
+        "douyin:after": ["no explanation"],
+    }
+    last = attribution.attribute(journeys, attribution.LastTouch()).frame()
+    sold = last[last["channel"].str.endswith("p1 · flash sale")]
+    assert sold["value"].tolist() == [100]
+    # Only buyers have such evidence, so models of chances do not see it.
+    observed = attribution.attribute(journeys, attribution.Markov()).frame().set_index("channel")
+    assert observed.loc[sold["channel"], "conversions"].tolist() == [0]
+    by_session = journeys_of(open_journeys(workspace, level="session").read())
+    assert {order: len(path) for order, path in by_session.items()} == {
+        "douyin:in": 1,
+        "douyin:after": 1,
+    }
+
+
+def names(channel):
+    """Return the parts of a name below its session."""
+    return channel.split(" · ", 4)[4:]
+
+
 # ---------------------------------------------------------------------- files
 
 

@@ -67,9 +67,9 @@ def known(value: Any) -> Any:
 
 def later(rows: list[Row]) -> list[Row]:
     """Return rows of a history at times somebody could live in, without days of sessions."""
+    none = {"session_day": None, "session_end": None}
     return [
-        row | {"at": START + row["at"]} | ({"session_day": None} if "session_day" in row else {})
-        for row in rows
+        row | {"at": START + row["at"]} | (none if "session_day" in row else {}) for row in rows
     ]
 
 
@@ -130,6 +130,7 @@ def test_journeys_are_those_of_the_same_rows_in_memory(
 def touch(person: str | None, at: int, event_id: str, **further: Any) -> Row:
     plain = {"channel": 0, "event": "click", "session_id": None, "content_id": None}
     plain |= {"streamer_id": None, "product_id": None, "session_day": None, "order_id": None}
+    plain |= {"session_end": None}
     return plain | {"person": person, "at": at, "event_id": event_id} | further
 
 
@@ -180,6 +181,36 @@ def test_a_journey_belongs_to_the_day_of_its_order_or_of_its_last_touchpoint():
         ("douyin:3", None): 1,
         ("douyin:4", "e8"): 0,  # what an order says of its room is a touchpoint of that session
     }
+
+
+@pytest.mark.parametrize(
+    ("ended", "evidence", "minutes", "days"),
+    [
+        (None, False, 30, 0),  # within a visit
+        (None, False, 31, 1),
+        (90, False, 90, 0),  # while the session was on
+        (90, False, 91, 1),
+        (90, False, 3 * 1440, 3),  # days after it
+        (5, True, 90, 0),  # the order says that it was placed there
+        (None, True, 90, 0),
+    ],
+)
+def test_an_order_belongs_to_the_session_it_was_placed_in(ended, evidence, minutes, days):
+    seen = START + 15 * 3_600_000 + 45 * 60_000  # 23:45 in Shanghai
+    today, at = START // DAY, seen + minutes * 60_000
+    room = {
+        "session_id": "douyin:r1",
+        "session_day": today,
+        "session_end": ended and seen + ended * 60_000,
+    }
+    touches = [touch("p", seen, "e1", **room)]
+    if evidence:
+        told = {"event": "order_source", "order_id": "douyin:1", "content_id": "douyin:v"}
+        touches = [touch("p", seen, "e1"), touch("p", at, "e2", **room | told)]
+    history = History(touches, [order("douyin:1", "p", at)], [], at)
+    definition = JourneyDefinition()
+    (day,) = journeys_of(made(history, definition), CHANNELS, definition, TZ).day
+    assert day - today == days
 
 
 def test_money_segments_and_weights_are_carried_and_blocks_are_the_persons():

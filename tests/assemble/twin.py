@@ -57,7 +57,7 @@ class Twin:
             halo = [row for row in out["taken"] if row["order_id"] not in matching]
             out["credited"] = final = final + halo
         out["settled_evidence"] = settled = [
-            row for row in evidence if not any(says(touch, row) for touch in final)
+            row for row in evidence if not any(self.says(touch, row) for touch in final)
         ]
         out["order_touchpoints"] = of_orders = [
             without(row, "person") | {"evidence": said}
@@ -168,7 +168,15 @@ class Twin:
     # ------------------------------------------------------------------ touchpoints
 
     def carried(self, row: Row) -> Row:
-        names = ("event_id", "channel", *PLACES, "product_id", "session_day", "event")
+        names = (
+            "event_id",
+            "channel",
+            *PLACES,
+            "product_id",
+            "session_day",
+            "session_end",
+            "event",
+        )
         out = {name: row[name] for name in names}
         if self.weights:
             out["weight"] = self.weights.get(row["event"], 1.0)
@@ -234,6 +242,20 @@ class Twin:
             if line["order_id"] == row["order_id"] and self.counts(line)
             for name in ("product_id", "session_id", "content_id")
         )
+
+    def says(self, touch: Row, evidence: Row) -> bool:
+        """Whether a touchpoint stands for what an order says of its source."""
+        if touch["order_id"] != evidence["order_id"]:
+            return False
+        named = [name for name in PLACES if evidence[name] not in (None, "unknown")]
+        offer = self.channels[evidence["channel"]].split(" · ")[-1] != "no explanation"
+        if self.definition.level == "offer" and evidence["session_id"] is not None and offer:
+            named = []
+        if not named:
+            return bool(touch["channel"] == evidence["channel"])
+        if self.definition.level == "offer" and touch["channel"] == evidence["channel"]:
+            return True
+        return any(touch[name] == evidence[name] for name in named)
 
     def runs(self, free: list[Row]) -> list[Row]:
         expiry = ms(self.definition.expiry or self.definition.lookback)
@@ -302,7 +324,7 @@ class Twin:
         return out
 
     def touches(self, rows: list[Row]) -> list[Row]:
-        names = ["at_ms", "event_id", "channel", "evidence", "session_day"]
+        names = ["at_ms", "event_id", "channel", "evidence", "session_day", "session_end"]
         names += ["weight"] if self.weights else []
         names += [name for name in self.definition.columns if name not in names]
         ordered = sorted(rows, key=lambda row: (row["at_ms"], row["event_id"].encode()))
@@ -316,16 +338,6 @@ def ms(duration: str) -> int:
 
 def shared(amount: int, part: int, whole: int) -> int:
     return floor(Fraction(amount * part, whole) + Fraction(1, 2)) if whole else 0
-
-
-def says(touch: Row, evidence: Row) -> bool:
-    """Whether a touchpoint stands for what an order says of its source."""
-    if touch["order_id"] != evidence["order_id"]:
-        return False
-    named = [name for name in PLACES if evidence[name] not in (None, "unknown")]
-    if not named:
-        return bool(touch["channel"] == evidence["channel"])
-    return any(touch[name] == evidence[name] for name in named)
 
 
 def without(row: Row, *names: str) -> Row:
