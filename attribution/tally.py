@@ -148,7 +148,8 @@ class Tally:
             columns=list(self.columns),
         )
 
-    def _recoded(self, channels: tuple[str, ...]) -> NDArray[np.int32]:
+    def recoded(self, channels: tuple[str, ...]) -> NDArray[np.int32]:
+        """Return the codes as indexes into other channels, which hold all of these."""
         if self.channels == channels or not len(self.codes):
             return self.codes
         place = {name: code for code, name in enumerate(channels)}
@@ -200,7 +201,7 @@ def sum_tallies(tallies: Sequence[Tally]) -> Tally:
     channels = first.channels
     if any(other.channels != channels for other in tallies):
         channels = tuple(sorted({name for each in tallies for name in each.channels}))
-    codes = [each._recoded(channels) for each in tallies]
+    codes = [each.recoded(channels) for each in tallies]
     width = max(int(each.lengths.max(initial=0)) for each in tallies)
     if not packing.fits(len(channels), width):
         return tally_rows(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from attribution.errors import DataError
 from attribution.journeys.batch import Journeys
 from attribution.journeys.paths import sorted_channels
 from attribution.names import BLOCKS
@@ -76,10 +77,23 @@ def join(batches: Sequence[Journeys]) -> Journeys:
 
     A column that only some of them have is left out, except marks of evidence and weights, where
     having none says something: no evidence, weight one.
+
+    Raises
+    ------
+    DataError
+        If they have different money columns.
     """
     first = batches[0]
     if len(batches) == 1:
         return first
+    for each in batches:
+        if set(each.values) != set(first.values):
+            raise DataError(
+                f"money columns {', '.join(first.values)} in one batch and "
+                f"{', '.join(each.values)} in another",
+                "the same in every batch",
+                "Read all batches with the same money columns.",
+            )
     channels = first.channels
     codes: list[NDArray[np.int32]] = [each.codes for each in batches]
     if any(each.channels != channels for each in batches):

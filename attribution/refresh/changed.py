@@ -18,11 +18,12 @@ from attribution.refresh.order_ties import TIED, named_keys, tied_rows
 from attribution.refresh.orders import ChangedOrders, Orders, changed_orders, make_orders
 from attribution.refresh.people import identities_of
 from attribution.refresh.state import Batch, Manifest, batches_of, read_table
-from attribution.refresh.sums import Sums, added, read_tallies, summed
+from attribution.refresh.sums import Sums, read_tallies, summed
 from attribution.refresh.task import Listing, NotLocalError, Task
 from attribution.refresh.update import updated
 from attribution.refresh.world import World, moved, needed, rows_of
 from attribution.store.connection import open_connection
+from attribution.tally import sum_tallies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,14 +109,14 @@ def changed(task: Task, listing: Listing, kept: Manifest, stamp: int) -> Found:
     same = {n: file for n, file in kept.places.items() if new.places[n].equals(old.places[n])}
     manifest = manifest_of(task, listing, (stamp, 0), new, same)
     *totals, channels = read_tallies(task.folder / kept.totals)
-    added_up = tuple(added(pair) for pair in zip(totals, more.totals, strict=True))
+    added_up = tuple(sum_tallies(pair) for pair in zip(totals, more.totals, strict=True))
     report = replace(
         report_of(task, listing, news.came, ""),
         batches=(len(news.came), len(news.gone)),
         people=people,
     )
     sums = more._replace(totals=added_up)
-    return keep(task, manifest, sums, added([channels, used]), kept.parts, report)
+    return keep(task, manifest, sums, sum_tallies([channels, used]), kept.parts, report)
 
 
 def _news(listing: Listing, kept: Manifest) -> _News:

@@ -15,11 +15,12 @@ from attribution.refresh.evidence import build_evidence
 from attribution.refresh.keeping import Found, keep, manifest_of, report_of
 from attribution.refresh.orders import build_orders, make_orders
 from attribution.refresh.people import undated_links
-from attribution.refresh.sums import Sums, added, summed
+from attribution.refresh.sums import Sums, summed
 from attribution.refresh.world import Needed, World, needed
 from attribution.store.connection import open_connection
 from attribution.store.latest import create_latest
 from attribution.store.tables import PROVENANCE
+from attribution.tally import sum_tallies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,7 +78,7 @@ def _all_sums(task: Task, markers: Sequence[Marker]) -> tuple[Sums, Tally]:
                 yield money_alone(journeys_of(table, held.channels, held.definition, held.timezone))
 
         sums = summed(batches(), task.models)
-    return sums, added(used)
+    return sums, sum_tallies(used)
 
 
 def money_alone(journeys: Journeys) -> Journeys:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from attribution.model import credit_with_interval, label
 from attribution.names import BLOCKS, VALUE
-from attribution.refresh.sums import added, empty_like, part_of, with_channels
+from attribution.refresh.sums import empty_like, part_of, with_channels
+from attribution.tally import sum_tallies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,4 +121,4 @@ class Refreshed:
 
 def added_up(several: Sequence[Sequence[Tally]]) -> list[Tally]:
     """Return the sums of tallies of which each of several lists has one."""
-    return [added(each) for each in zip(*several, strict=True)]
+    return [sum_tallies(each) for each in zip(*several, strict=True)]

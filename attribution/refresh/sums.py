@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from attribution.numerics import sequences
-from attribution.tally import Tally, tally_rows
+from attribution.tally import Tally, sum_tallies, tally_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Sums",
-    "added",
     "empty_like",
     "part_of",
     "parted",
@@ -61,16 +60,7 @@ class Sums(NamedTuple):
         """Return these sums without the other."""
         return Sums(
             *(
-                tuple(added([one, -two]) for one, two in zip(mine, others, strict=True))
-                for mine, others in zip(self, other, strict=True)
-            )
-        )
-
-    def plus(self, other: Sums) -> Sums:
-        """Return both together."""
-        return Sums(
-            *(
-                tuple(added([one, two]) for one, two in zip(mine, others, strict=True))
+                tuple(one - two for one, two in zip(mine, others, strict=True))
                 for mine, others in zip(self, other, strict=True)
             )
         )
@@ -118,29 +108,13 @@ def _together(several: Sequence[Sums]) -> Sums:
         return several[0]
     return Sums(
         *(
-            tuple(added(tallies) for tallies in zip(*parts, strict=True))
+            tuple(sum_tallies(tallies) for tallies in zip(*parts, strict=True))
             for parts in zip(*several, strict=True)
         )
     )
 
 
 # ---------------------------------------------------------------------- tallies
-
-
-def added(tallies: Sequence[Tally]) -> Tally:
-    """Return the sum of tallies of one model, all at once."""
-    first = tallies[0]
-    if len(tallies) == 1:
-        return first
-    channels = tuple(sorted({name for tally in tallies for name in tally.channels}))
-    return tally_rows(
-        channels,
-        first.columns,
-        first.measures,
-        sequences.offsets_of(np.concatenate([tally.lengths for tally in tallies])),
-        np.concatenate([_recoded(tally, channels) for tally in tallies]),
-        np.concatenate([tally.sums for tally in tallies]),
-    )
 
 
 def parted(parts: Mapping[int, Tally], like: Tally) -> Tally:
@@ -158,7 +132,7 @@ def parted(parts: Mapping[int, Tally], like: Tally) -> Tally:
     place = {name: code for code, name in enumerate(channels)}
     lengths = [tally.lengths + 1 for tally in parts.values()]
     codes = [
-        _prefixed(tally.offsets, _recoded(tally, channels), place[_part_name(part)])
+        _prefixed(tally.offsets, tally.recoded(channels), place[_part_name(part)])
         for part, tally in parts.items()
     ]
     return tally_rows(
@@ -241,17 +215,6 @@ def _without_part(tally: Tally) -> Tally:
         codes,
         np.array(tally.sums),
     )
-
-
-def _recoded(tally: Tally, channels: tuple[str, ...]) -> NDArray[np.int32]:
-    if tally.channels == channels or not len(tally.codes):
-        return tally.codes
-    place = {name: code for code, name in enumerate(channels)}
-    recode = np.array([place.get(name, -1) for name in tally.channels], np.int32)
-    codes = recode[tally.codes]
-    if (codes < 0).any():
-        raise ValueError("a key of a channel that is not among the channels")
-    return codes
 
 
 # ---------------------------------------------------------------------- files

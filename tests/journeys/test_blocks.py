@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attribution.errors import DataError
 from attribution.journeys import Journeys, blocks
 from attribution.journeys.blocks import by_block, join, with_blocks
 from attribution.model import example_journeys
@@ -172,3 +173,9 @@ class TestJoining:
         assert both.weight.tolist() == [2, 2, 2, 1, 1]
         marked = replace(timed, evidence=np.ones(len(timed.codes), bool))
         assert join([marked, plain]).evidence.sum() == len(timed.codes)
+
+    def test_money_is_not_left_out(self):
+        plain = example_journeys(rows=3)
+        more = replace(plain, values={**plain.values, "net": np.zeros(3)})
+        with pytest.raises(DataError, match="money columns value in one batch and value, net"):
+            join([plain, more])

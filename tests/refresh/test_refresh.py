@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +149,7 @@ def test_intervals_are_those_of_all_journeys(history):
         )
 
 
+@dataclass(frozen=True)
 class Chosen(TouchpointModel):
     """Replaced below by another of its name and fields."""
 
@@ -160,6 +161,7 @@ def test_a_model_of_ones_own_that_was_written_anew_is_summed_anew(history):
     refresh.refresh(history.workspace, models=[Chosen()])
     assert not refresh.refresh(history.workspace, models=[Chosen()]).full
 
+    @dataclass(frozen=True)
     class Other(TouchpointModel):
         def weights(self, journeys):
             return (journeys.codes == 0).astype(float)
