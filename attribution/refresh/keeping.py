@@ -63,6 +63,8 @@ def manifest_of(
         places=places,
         totals="",
         parts=(),
+        sizes={},
+        digests={},
     )
 
 

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Refreshed", "forget_kept", "refresh"]
 
+# What reading a damaged file of what is kept may raise.
+_DAMAGED = (
+    *(OSError, ValueError, TypeError, LookupError, AttributeError, MemoryError),
+    *(struct.error, pa.ArrowException),
+)
 _TRIES = 100  # of reading a store that another process keeps rewriting
 
 
@@ -125,7 +130,7 @@ def _once(task: Task, listing: Listing, kept: Manifest | None, *, full: bool) ->
             return changed(task, listing, kept, stamp)
         except NotLocalError as reason:
             why = str(reason)
-        except (OSError, ValueError, struct.error, pa.ArrowException):
-            # A file that was damaged; if it is one of the store's, reading everything says so.
+        except _DAMAGED:
+            # Of what is kept; if it is a file of the store, reading everything says so.
             why = "what is kept cannot be read"
     return from_nothing(task, listing, stamp, why)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -40,7 +40,7 @@ __all__ = [
     "write_table",
 ]
 
-FORM = 1  # of the files; another number is another form
+FORM = 2  # of the files; another number is another form
 
 _MANIFEST = "manifest.json"
 
@@ -90,6 +90,8 @@ class Manifest:
         The file of the sums in all.
     parts
         Files of the sums by day and by block, to be added up.
+    sizes, digests
+        Bytes of each file, and what those that are read as a whole hold: a damaged one is told.
     """
 
     form: int
@@ -103,6 +105,8 @@ class Manifest:
     places: Mapping[str, str]
     totals: str
     parts: tuple[str, ...]
+    sizes: Mapping[str, int]
+    digests: Mapping[str, str]
 
     def files(self) -> set[str]:
         """Return the names of all files it lists."""
@@ -114,13 +118,17 @@ class Manifest:
             *self.parts,
         }
 
+    def small_files(self) -> set[str]:
+        """Return the names of those that every run reads as a whole."""
+        return {*self.places.values(), self.totals}
+
     def text(self) -> str:
         """Return the manifest as JSON."""
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, indent=1) + "\n"
 
     @classmethod
     def read_text(cls, text: str) -> Manifest:
-        """Read a manifest from its JSON; ValueError, TypeError or KeyError if it is none."""
+        """Read a manifest from its JSON; ValueError, TypeError, KeyError ... if it is none."""
         found: dict[str, Any] = json.loads(text)
         found["batches"] = {
             name: Batch(**{**each, "tables": tuple(each["tables"])})
@@ -128,7 +136,14 @@ class Manifest:
         }
         for name in ("suppressed", "parts"):
             found[name] = tuple(found[name])
-        return cls(**found)
+        read = cls(**found)
+        names = [*read.files(), *read.suppressed, *read.settings.values(), *read.digests.values()]
+        numbers = [read.form, read.stamp, read.undated, *read.sizes.values()]
+        if not all(isinstance(each, str) for each in names):
+            raise TypeError("a name that is none")
+        if not all(isinstance(each, int) for each in numbers):
+            raise TypeError("a number that is none")
+        return read
 
 
 def state_folder(store: Path) -> Path:
@@ -158,14 +173,19 @@ def read_manifest(folder: Path) -> Manifest | None:
     """Return the manifest of a state, or None where there is none that can be read."""
     try:
         return Manifest.read_text((folder / _MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return None
 
 
 def commit(folder: Path, manifest: Manifest) -> None:
     """Make the state what the manifest lists, and remove all other files."""
     with store_errors(folder):
-        write_atomically(folder / _MANIFEST, manifest.text())
+        told = replace(
+            manifest,
+            sizes={name: (folder / name).stat().st_size for name in manifest.files()},
+            digests={name: _content(folder / name) for name in manifest.small_files()},
+        )
+        write_atomically(folder / _MANIFEST, told.text())
     clean(folder, manifest)
 
 
@@ -186,8 +206,23 @@ def remove(folder: Path) -> None:
 
 
 def is_whole(folder: Path, manifest: Manifest) -> bool:
-    """Whether every file that the manifest lists is there."""
-    return all((folder / name).is_file() for name in manifest.files())
+    """Whether every file that the manifest lists is there, as long as it was, and undamaged.
+
+    Files of which a run reads a small part are known by their length only.
+    """
+    try:
+        return all(
+            (folder / name).stat().st_size == manifest.sizes.get(name) for name in manifest.files()
+        ) and all(
+            _content(folder / name) == manifest.digests.get(name) for name in manifest.small_files()
+        )
+    except OSError:
+        return False
+
+
+def _content(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()[:16]
 
 
 def write_table(file: Path, table: pa.Table) -> None:

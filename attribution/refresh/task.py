@@ -137,7 +137,7 @@ def why_full(task: Task, listing: Listing, kept: Manifest | None) -> str:
     if kept.undated:
         return "links without any time, whose place among others everybody's decide"
     if not is_whole(task.folder, kept):
-        return "files of what is kept are missing"
+        return "files of what is kept are missing or damaged"
     if not {*kept.suppressed} <= {*listing.hidden.to_pylist()}:
         return "somebody who was forgotten is listed no more"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import dataclass, replace
@@ -202,6 +203,20 @@ def summed_batches(batches, seen):
 # ---------------------------------------------------------------------- why everything is read
 
 
+SHAPES = [
+    ("batches", []),
+    ("batches", {"b": {"edition": 1}}),
+    ("stamp", "x"),
+    ("evidence", None),
+    ("evidence", {"links": [5]}),
+    ("settings", None),
+    ("sizes", {"totals-1": "many"}),
+    ("digests", []),
+    ("parts", 5),
+    ("suppressed", [None]),
+]
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -212,8 +227,10 @@ def summed_batches(batches, seen):
         ("form", "another version"),
         ("torn", "nothing was kept"),
         ("lost", "missing"),
-        ("cut", "cannot be read"),
+        ("cut", "missing or damaged"),
         ("damaged", "cannot be read"),
+        ("flipped", "missing or damaged"),
+        ("shape", "nothing was kept"),
         ("asked", "asked for"),
         ("remembered", "listed no more"),
     ],
@@ -247,6 +264,15 @@ def test_a_full_run_says_why(history, change, why, monkeypatch):
         held[16:64] = bytes(range(200, 248))
         file.write_bytes(held)
         history.happen(("ingest", "shop", NEW))
+    elif change == "flipped":
+        file = next(kept(history).glob("sessions*"))
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+    elif change == "shape":
+        manifest = kept(history) / "manifest.json"
+        whole = json.loads(manifest.read_text())
+        for name, wrong in SHAPES:
+            manifest.write_text(json.dumps(whole | {name: wrong}))
+            assert state.read_manifest(kept(history)) is None, (name, wrong)
     elif change == "asked":
         how = {"full": True}
     else:
