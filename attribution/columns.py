@@ -261,7 +261,12 @@ def duration_ms(value: str | pd.Timedelta, name: str, *, least: int = 0) -> int:
         bare = text.strip("0.") != "" and text.replace(".", "").isdigit()
         delta = pd.Timedelta(value)
         ms = -1 if bare or delta < pd.Timedelta(0) else int(delta / pd.Timedelta(1, "ms"))
-    except (ValueError, TypeError, OverflowError):
+    except (pd.errors.OutOfBoundsTimedelta, OverflowError):
+        raise ConfigError(
+            f"{name}={quoted(value)} is longer than can be reckoned with. Write at most "
+            f'"{pd.Timedelta.max.days}D", such as "7D".'
+        ) from None
+    except (ValueError, TypeError):
         ms = -1
     if ms < least:
         raise ConfigError(

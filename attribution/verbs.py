@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pandas as pd
+
     from attribution.identity.explain import Member
     from attribution.identity.resolve import People
     from attribution.intake.ingest import FileReport, SourceReport
@@ -41,6 +43,7 @@ __all__ = [
 
 _UNTAGGED = 12  # pages and days shown
 _FIXED = 78  # places that the columns of names, counts and dates take, about
+_LONGEST_PAUSE = 86_400.0  # seconds
 _CHANNELS, _WIDEST = 20, 40  # channels shown, and the places a name may take
 _CLEAR = "\x1b[H\x1b[2J"  # a terminal's screen
 DONE, FAILED, WRONG_USE, QUARANTINED = 0, 1, 2, 3
@@ -264,6 +267,19 @@ def _out(chosen: argparse.Namespace, ending: str) -> Path:
     return out
 
 
+def _write_parquet(frame: pd.DataFrame, out: Path) -> None:
+    """Write a table that is there as a whole or as it was before."""
+    from attribution.store.parts import store_errors
+
+    part = out.with_name(f".{out.name}.part")
+    with store_errors(out):
+        try:
+            frame.to_parquet(part, index=False)
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+
+
 def person(chosen: argparse.Namespace) -> int:
     """Show why these identifiers are one person."""
     from attribution.identity.explain import explain
@@ -393,10 +409,12 @@ def refresh(chosen: argparse.Namespace) -> int:
 
     workspace = read_workspace(chosen.workspace)
     out = None if chosen.out is None else _out(chosen, ".parquet")
+    if out is not None and workspace.store.resolve() in out.resolve().parents:
+        raise ConfigError(f"--out {chosen.out}: the store keeps its own files. Name another place.")
     found = renew(workspace, full=chosen.full, waiting=_wait)
     frame = found.frame()
     if out is not None:
-        frame.to_parquet(out, index=False)
+        _write_parquet(frame, out)
     table = frame.pivot_table("conversions", "channel", "model", sort=False)
     table = table.loc[table.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     rows = [[name, *(f"{each:,.1f}" for each in row)] for name, *row in table.itertuples(name=None)]
@@ -427,8 +445,10 @@ def watch(chosen: argparse.Namespace) -> int:
     from attribution.refresh.watch import watch as look
     from attribution.workspace import read_workspace
 
-    if chosen.every < 0:
-        raise ConfigError(f"--every {chosen.every:g}: write the seconds between two rounds.")
+    if not 0 <= chosen.every <= _LONGEST_PAUSE:
+        raise ConfigError(
+            f"--every {chosen.every:g}: write the seconds between two rounds, up to a day."
+        )
     workspace = read_workspace(chosen.workspace)
     models = (LastTouch(), Linear(), Markov())
     live = sys.stdout.isatty() and not chosen.once

@@ -220,7 +220,7 @@ def open_long_form(
     channel
         Column of channel names.
     converted
-        Column of true and false, or 1 and 0.
+        Column of true and false, yes and no, or 1 and 0.
     value
         Column of the orders' values, 0 or more; without it every value is 0.
     tz

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,6 +24,9 @@ MOST_CHANNELS = 1 << 21
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01, as everywhere
 _LATEST_MS = 4_102_444_800_000
 _PER_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_YES = ("true", "t", "yes", "y", "1", "是")
+_NO = ("false", "f", "no", "n", "0", "否")
 _PLAIN = (0x21, 0x7E)  # ASCII without blanks
 
 
@@ -217,15 +221,25 @@ def _converted(column: pa.Array, name: str) -> NDArray[np.bool_]:
         raise _refused(empty, name, "an empty cell", "true or false", remedy)
     if pa.types.is_boolean(column.type):
         return np.asarray(column.to_numpy(zero_copy_only=False), dtype=bool)
-    if pa.types.is_integer(column.type):
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         numbers = column.to_numpy()
         bad = (numbers != 0) & (numbers != 1)
         if not bad.any():
             return np.asarray(numbers == 1)
-        found = quoted(int(numbers[np.argmax(bad)]))
+        found = quoted(numbers[np.argmax(bad)].item())
         raise _refused(bad, name, found, "true or false, or 1 and 0", "Correct the row.")
+    if any(check(column.type) for check in _TEXTS):
+        words = pc.utf8_lower(pc.utf8_trim_whitespace(column.cast(pa.large_string())))
+        yes, no = (
+            pc.is_in(words, pa.array(each, words.type)).to_numpy(zero_copy_only=False)
+            for each in (_YES, _NO)
+        )
+        if (yes | no).all():
+            return np.asarray(yes)
+        found = quoted(column[int(np.argmin(yes | no))].as_py())
+        raise _refused(~(yes | no), name, found, "true or false, or 1 and 0", "Correct the row.")
     raise DataError(
-        f"{column.type} values",
+        f"{column.type} values such as {quoted(column[0].as_py())}",
         "true or false, or 1 and 0",
         "Name the column that says which rows are orders.",
         column=name,
@@ -268,7 +282,8 @@ def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
     filled = door.arrow(pa.table({name: column}), name)
     if pa.types.is_null(filled.type):
         return np.full(len(column), np.nan)
-    zero = pa.scalar("0" if not _is_number(filled.type) else 0).cast(filled.type)
+    number = Decimal(0) if pa.types.is_decimal(filled.type) else 0
+    zero = pa.scalar(number if _is_number(filled.type) else "0", filled.type)
     numbers = door.amounts(pa.table({name: pc.fill_null(filled, zero)}), name).copy()
     numbers[empty.to_numpy(zero_copy_only=False)] = np.nan
     return numbers

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -443,6 +444,36 @@ def bad(column, values, count=3):
     return rows.set_column(rows.column_names.index(column), column, pa.array(values))
 
 
+@pytest.mark.parametrize(
+    "converted",
+    [
+        [0, 1, 0],
+        [0.0, 1.0, 0.0],
+        ["No", " YES ", "no"],
+        ["False", "true", "F"],
+        ["0", "1", "0"],
+        ["否", "是", "否"],
+    ],
+)
+def test_what_converted_is_told_in_any_usual_words(converted):
+    (found,) = read(bad("converted", converted))
+    assert found.conversions.sum() == 1
+    assert found.values["value"].sum() == 1.0
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.decimal128(10, 2), pa.decimal128(18, 4), pa.decimal256(50, 2), pa.float32()]
+)
+def test_money_of_any_numeric_type(kind):
+    values = [None, Decimal("9.50"), Decimal(0)]
+    if pa.types.is_floating(kind):
+        values = [None, 9.5, 0.0]
+    rows = bad("converted", [False, True, False])
+    place = rows.column_names.index("value")
+    (found,) = read(rows.set_column(place, "value", pa.array(values, kind)))
+    assert found.values["value"].sum() == 9.5
+
+
 class TestBadInput:
     @pytest.mark.parametrize(
         ("source", "row", "message"),
@@ -460,7 +491,9 @@ class TestBadInput:
             (bad("ts", [1_770_000_000, 5, 1_770_000_000]), None, "2000 and 2100|numbers around"),
             (bad("converted", [True, None, False]), 2, "an empty cell.*true or false"),
             (bad("converted", [0, 2, 1]), 2, "found 2.*true or false"),
-            (bad("converted", ["yes", "no", "no"]), None, "string values.*true or false"),
+            (bad("converted", [0.0, 0.5, 1.0]), 2, "found 0.5.*true or false"),
+            (bad("converted", ["no", "yes", "perhaps"]), 3, "'perhaps'.*true or false"),
+            (bad("converted", [b"1", b"0", b"0"]), None, "binary values.*true or false"),
             (bad("value", [0.0, -1.0, 0.0]), 2, "-1.*0 or more"),
             (bad("value", [0.0, float("nan"), 0.0]), 2, "an empty cell or NaN"),
             (bad("value", [0, None, 0]), 2, "an empty cell or NaN"),
