@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "EARLIEST_MS",
+    "LATEST_MS",
     "Instants",
     "amounts",
     "arrow",
@@ -40,8 +42,8 @@ __all__ = [
 # A zone stands after the clock: what looks like one at the end of a date is its day.
 _ZONED = r"(:\d{2}|T\d{2}|T\d{4}|T\d{6})([.,]\d+)?\s*(Z|z|[+-]\d{2}(:?\d{2})?)\s*$"
 _DATED = r"\s*\d{4}([-/]\d{1,2}[-/]\d{1,2}|\d{4})(\D|$)"
-_EARLIEST_MS = 946_684_800_000  # 2000-01-01
-_LATEST_MS = 4_102_444_800_000  # 2100-01-01
+EARLIEST_MS = 946_684_800_000  # 2000-01-01
+LATEST_MS = 4_102_444_800_000  # 2100-01-01
 _DAY_MS = 86_400_000
 _QUARTER_MS = 900_000
 _EPOCH_UNITS = (
@@ -218,7 +220,7 @@ def instants(frame: Any, column: str, tz: str) -> Instants:
         raise DataError(
             f"{array.type} values", "times", "Name the column that holds the time.", column=column
         )
-    outside = np.flatnonzero((ms < _EARLIEST_MS) | (ms > _LATEST_MS))
+    outside = np.flatnonzero((ms < EARLIEST_MS) | (ms > LATEST_MS))
     if len(outside):
         row = int(outside[0])
         raise DataError(
@@ -311,7 +313,7 @@ def _from_epoch(array: pa.Array, column: str) -> NDArray[np.int64]:
     numbers = _floats(array)
     middle = float(np.median(numbers))
     for per_second, to_ms, _unit in _EPOCH_UNITS:
-        low, high = _EARLIEST_MS / 1000 * per_second, _LATEST_MS / 1000 * per_second
+        low, high = EARLIEST_MS / 1000 * per_second, LATEST_MS / 1000 * per_second
         if low <= middle <= high:
             if pa.types.is_integer(array.type):
                 whole = array.to_numpy(zero_copy_only=False).astype(np.int64)

@@ -33,11 +33,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from attribution.assemble.dialect import SPARK
 from attribution.assemble.spark_steps import Relations
+from attribution.columns import EARLIEST_MS, LATEST_MS, days_of
 from attribution.errors import ConfigError, DataError, quoted
 from attribution.journeys.definition import MONEY
 from attribution.journeys.paths import checked_channels
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = ["lake_relations"]
 
+_SHOWN = 200
 _ID, _TIME, _DAY, _FEN = "an id: text or a whole number", "a time", "a date", "whole numbers"
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
 
@@ -96,6 +99,49 @@ _LINES = (
 )
 
 
+class _Fault(NamedTuple):
+    """What a row must not be: a condition in SQL, and the words for it."""
+
+    column: str
+    condition: str
+    found: str
+    expected: str
+    remedy: str
+
+
+def _gone(*columns: str) -> list[_Fault]:
+    fill = "Leave such rows out in a view, or fill them."
+    return [
+        _Fault(name, f"{name} IS NULL", f"without {name}", "one in every row", fill)
+        for name in columns
+    ]
+
+
+def _negative(*columns: str) -> list[_Fault]:
+    correct = "Correct them in a view; refunds belong in net_fen, which is what is left."
+    return [
+        _Fault(name, f"{name} < 0", "with less than nothing", "whole fen of 0 or more", correct)
+        for name in columns
+    ]
+
+
+_TIME_FAULT = _Fault(
+    "at",
+    f"at < {EARLIEST_MS} OR at > {LATEST_MS}",
+    "at times far from now",
+    "times between the years 2000 and 2100; numbers are UTC milliseconds",
+    "Convert the column in a view.",
+)
+_NAME_FAULT = _Fault(
+    "channel", "trim(channel) = ''", "with a blank channel", "a name", "Name it in a view."
+)
+_FAULTS = {
+    "touchpoints": [*_gone("event_id", "at", "channel"), _NAME_FAULT, _TIME_FAULT],
+    "orders": [*_gone("order_id", "at", *MONEY), _TIME_FAULT, *_negative(*MONEY)],
+    "lines": [*_gone("order_id", "paid_fen"), *_negative("paid_fen")],
+}
+
+
 @contextmanager
 def lake_relations(
     session: SparkSession,
@@ -124,7 +170,8 @@ def lake_relations(
     ConfigError
         For a table that is not named, not known or not there, or lacks a column.
     DataError
-        For rows without id, time or channel, and for an id that stands twice.
+        For rows without id, time or channel, times far from now, amounts below 0, and an id that
+        stands twice.
     """
     orders = (
         _Column("order_id", _ID),
@@ -136,6 +183,7 @@ def lake_relations(
     wanted = {"touchpoints": _TOUCHPOINTS, "orders": orders}
     if definition.products or definition.categories or definition.match != "any":
         wanted["lines"] = _LINES
+    days_of(np.zeros(1, np.int64), timezone)  # refuses an unknown zone
     if odd := [name for name in tables if name not in ("touchpoints", "orders", "lines")]:
         raise ConfigError(
             f"Found the table {quoted(odd[0])}; expected touchpoints, orders and lines. Name each "
@@ -152,7 +200,7 @@ def lake_relations(
         _selected(session, role, tables[role], columns, timezone).createOrReplaceTempView(name)
         if role != "lines":
             later += _kept(session, role, as_of)
-    latest, nobody = _checked(session, tables)
+    latest, nobody = _checked(session, {role: tables[role] for role in wanted})
     codes = _codes(session)
     checked_channels(codes["channel"])
     session.createDataFrame(pa.table(codes)).createOrReplaceTempView("lake_channels")
@@ -181,6 +229,11 @@ def _table(session: SparkSession, role: str, place: str) -> DataFrame:
             return session.read.parquet(place)
         return session.table(place)
     except AnalysisException as error:
+        if "PARQUET_TYPE_ILLEGAL" in str(error):
+            raise ConfigError(
+                f"Spark cannot read a column of {quoted(place)} for {role}: "
+                f"{str(error).splitlines()[0][:_SHOWN]} Write timestamps in microseconds."
+            ) from error
         raise ConfigError(
             f"Spark finds no table or Parquet files {quoted(place)} for {role}. Write a table's "
             "name with its database, or the whole path; a temporary view of another session is "
@@ -248,24 +301,27 @@ def _kept(session: SparkSession, role: str, as_of: int | None) -> int:
 def _checked(session: SparkSession, tables: Mapping[str, str]) -> tuple[int, int]:
     """Return the latest instant in the rows, and how many orders have no person."""
     latest, nobody = 0, 0
-    for role, key, needed in (
-        ("touchpoints", "event_id", ("event_id", "at", "channel")),
-        ("orders", "order_id", ("order_id", "at", *MONEY)),
-    ):
-        counts = ", ".join(f"count_if({name} IS NULL) AS {name}" for name in needed)
-        (row,) = session.sql(
-            f"SELECT coalesce(max(at), 0) AS latest, count_if(person IS NULL) AS nobody, {counts} "
-            f"FROM kept_{role}"
-        ).collect()
-        for name in needed:
-            if row[name]:
+    for role in tables:
+        faults = _FAULTS[role]
+        counts = ", ".join(
+            f"count_if({fault.condition}) AS fault_{nth}" for nth, fault in enumerate(faults)
+        )
+        view = "all_lines" if role == "lines" else f"kept_{role}"
+        (row,) = session.sql(f"SELECT {counts} FROM {view}").collect()
+        for nth, fault in enumerate(faults):
+            if count := row[f"fault_{nth}"]:
                 raise DataError(
-                    f"{row[name]:,} rows of {role} without {name}",
-                    "one in every row",
-                    "Leave such rows out in a view, or fill them.",
-                    column=name,
+                    f"{count:,} rows of {role} {fault.found}",
+                    fault.expected,
+                    fault.remedy,
+                    column=fault.column,
                     source=tables[role],
                 )
+    for role, key in (("touchpoints", "event_id"), ("orders", "order_id")):
+        (row,) = session.sql(
+            "SELECT coalesce(max(at), 0) AS latest, count_if(person IS NULL) AS nobody "
+            f"FROM kept_{role}"
+        ).collect()
         (twice,) = session.sql(
             f"SELECT count(*) AS n FROM (SELECT {key} FROM kept_{role} GROUP BY {key} "
             "HAVING count(*) > 1) AS repeated"

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from attribution import columns as door
 from attribution.assemble.clock import ahead_of_utc
+from attribution.columns import EARLIEST_MS, LATEST_MS
 from attribution.errors import DataError, quoted
 from attribution.journeys.paths import sorted_channels
 from attribution.names import RESERVED
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["ChannelNames", "Roles", "Rows", "read_people", "read_rows"]
 
 MOST_CHANNELS = 1 << 21
-_EARLIEST_MS = 946_684_800_000  # 2000-01-01, as everywhere
-_LATEST_MS = 4_102_444_800_000
 _PER_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _YES = ("true", "t", "yes", "y", "1", "是")
@@ -208,7 +207,7 @@ def _instants(column: pa.Array, name: str, tz: str) -> tuple[NDArray[np.int64], 
             low, high = int(ms.min()), int(ms.max())
             ahead = 0 if kind.tz else ahead_of_utc(tz, low, high)
             # What is out of the ordinary is read, or refused, by the door.
-            if ahead is not None and low - ahead >= _EARLIEST_MS and high - ahead <= _LATEST_MS:
+            if ahead is not None and low - ahead >= EARLIEST_MS and high - ahead <= LATEST_MS:
                 return ms - ahead if ahead else ms, 0 if kind.tz else len(ms)
     times = door.instants(pa.table({name: column}), name, tz)
     return times.ms, times.without_zone

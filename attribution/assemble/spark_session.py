@@ -129,10 +129,16 @@ def plain_errors() -> Iterator[None]:
         yield
     except (Py4JError, PySparkException) as error:
         text = str(error)
-        if "No module named 'attribution'" in text:
+        if lacking := re.search(r"No module named '(\w+)", text):
             raise ConfigError(
-                "The workers' Python does not have this package. Install it there too (`pip "
-                "install attribution`), or name the Python that has it in PYSPARK_PYTHON."
+                f"The workers' Python does not have {lacking[1]}. Install this package there with "
+                "all it needs (`pip install attribution`), or name the Python that has it in "
+                "PYSPARK_PYTHON."
+            ) from error
+        if "Cannot run program" in text:
+            raise ConfigError(
+                f"The workers cannot start Python: {_first_line(error)} Name in PYSPARK_PYTHON the "
+                "one that has this package there."
             ) from error
         if "PYTHON_VERSION_MISMATCH" in text:
             raise ConfigError(

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attribution.columns import EARLIEST_MS, LATEST_MS
 from attribution.mapping.source_path import plain_text
 from attribution.mapping.vocabulary import is_word
 
@@ -45,8 +46,6 @@ __all__ = [
     "yuan",
 ]
 
-EARLIEST_MS = 946_684_800_000  # 2000-01-01
-LATEST_MS = 4_102_444_800_000  # 2100-01-01
 _DAY_MS = 86_400_000
 _MOST = 10**15  # money and counts stay exact in float64, sums of a few included
 _FAR = np.iinfo(np.int64).max

@@ -6,11 +6,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from hypothesis import Phase, given, settings
 
 from tests.assemble.histories import CHANNELS, SCHEMAS, History, histories
 
-__all__ = ["dated", "in_a_lake", "many_histories"]
+__all__ = ["SINCE", "dated", "in_a_lake", "many_histories"]
+
+SINCE = 1_800_000_000_000  # when a lake's history begins, UTC milliseconds
 
 
 def many_histories(count: int, as_of: int) -> History:
@@ -39,8 +42,8 @@ def many_histories(count: int, as_of: int) -> History:
 
 
 def in_a_lake(history: History) -> dict[str, pa.Table]:
-    """Return a history as a lake's tables have it: channels by name, times as timestamps."""
-    tables = history.tables()
+    """Return a history as a lake's tables have it: channels by name, times of these days."""
+    tables = {name: _since(table) for name, table in history.tables().items()}
     touches = tables["touchpoint_rows"]
     names = pa.array([CHANNELS[code] for code in touches["channel"].to_pylist()])
     days = [
@@ -55,6 +58,13 @@ def in_a_lake(history: History) -> dict[str, pa.Table]:
         "orders": tables["order_rows"],
         "lines": tables["line_rows"],
     }
+
+
+def _since(table: pa.Table) -> pa.Table:
+    for name in {"at", "session_end"} & {*table.column_names}:
+        moved = pc.add(table[name], SINCE)
+        table = table.set_column(table.schema.get_field_index(name), name, moved)
+    return table
 
 
 def dated(table: pa.Table, kind: pa.DataType, ahead_ms: int = 0) -> pa.Table:

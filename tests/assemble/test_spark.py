@@ -39,7 +39,7 @@ from attribution.model import block_tallies, tallies
 from attribution.workspace import Workspace
 from tests.assemble.cluster import LIGHT, Broken, Cluster, Held, cluster, missing
 from tests.assemble.histories import CHANNELS
-from tests.assemble.lakes import dated, in_a_lake, many_histories
+from tests.assemble.lakes import SINCE, dated, in_a_lake, many_histories
 from tests.assemble.test_steps import assert_same
 from tests.assemble.twin import frames
 from tests.brand import sample_brand
@@ -304,7 +304,7 @@ def test_a_lake_of_parquet_files_gives_the_journeys_of_its_rows(
     by_order = {row["order_id"]: row for row in expected}
     for nth in np.flatnonzero(found.conversions):
         row = by_order[found.order_id[nth]]
-        assert found.closed_at[nth] == row["closed_at_ms"]
+        assert found.closed_at[nth] == row["closed_at_ms"] + SINCE
         assert found.segments["match"][nth] == row["match"]
         path = found.codes[found.offsets[nth] : found.offsets[nth + 1]]
         touches = row["touches"] or []
@@ -377,8 +377,16 @@ def test_later_rows_of_tables_are_left_out_and_counted(session: Any, shop: str) 
             "SELECT person, at, event_id, '(organic)' AS channel FROM shop.touchpoints",
             "a channel named '\\(organic\\)'",
         ),
+        (
+            "SELECT person, 1767225600 AS at, event_id, channel FROM shop.touchpoints",
+            "column 'at': found 3 rows of touchpoints at times far.*UTC milliseconds",
+        ),
+        (
+            "SELECT person, at, event_id, ' ' AS channel FROM shop.touchpoints",
+            "column 'channel': found 3 rows of touchpoints with a blank channel",
+        ),
     ],
-    ids=["column", "time", "id", "twice", "no channel", "reserved"],
+    ids=["column", "time", "id", "twice", "no channel", "reserved", "seconds", "blank"],
 )
 def test_what_is_wrong_with_a_table_is_said(
     session: Any, shop: str, sql: str, message: str
@@ -386,6 +394,28 @@ def test_what_is_wrong_with_a_table_is_said(
     session.sql(f"CREATE OR REPLACE VIEW shop.odd AS {sql}")
     tables = {"touchpoints": "shop.odd", "orders": f"{shop}.orders"}
     with pytest.raises((ConfigError, DataError), match=message):
+        list(open_journeys(tables, engine="spark", spark=session))
+
+
+def test_money_below_zero_and_other_zones_are_refused(session: Any, shop: str) -> None:
+    session.sql(
+        "CREATE OR REPLACE VIEW shop.odd_orders AS "
+        "SELECT * EXCEPT (gross_fen), CAST(-5 AS BIGINT) AS gross_fen FROM shop.orders"
+    )
+    tables = {"touchpoints": "shop.touchpoints", "orders": "shop.odd_orders"}
+    with pytest.raises(DataError, match=r"column 'gross_fen': found . rows of orders with less"):
+        list(open_journeys(tables, engine="spark", spark=session))
+    with pytest.raises(ConfigError, match="Mars"):
+        list(open_journeys(tables, engine="spark", spark=session, tz="Mars"))
+
+
+def test_times_that_spark_cannot_read_are_named(session: Any, tmp_path: Path) -> None:
+    at = pa.array([START], pa.timestamp("ns"))
+    rows = pa.table({"person": ["p"], "at": at, "event_id": ["e"], "channel": ["a"]})
+    (tmp_path / "t").mkdir()
+    pq.write_table(rows, tmp_path / "t" / "part.parquet", version="2.6")
+    tables = {"touchpoints": str(tmp_path / "t"), "orders": "shop.orders"}
+    with pytest.raises(ConfigError, match=r"NANOS.*microseconds"):
         list(open_journeys(tables, engine="spark", spark=session))
 
 

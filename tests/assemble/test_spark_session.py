@@ -68,8 +68,10 @@ WORKER = "An exception was thrown from the Python worker:\nTraceback (most recen
     [
         (
             f"{WORKER}ModuleNotFoundError: No module named 'attribution'",
-            "does not have this package",
+            "does not have attribution",
         ),
+        (f"{WORKER}ModuleNotFoundError: No module named 'pandas'", "does not have pandas.*PYSPARK"),
+        ('Cannot run program "/no/python": error=2', "cannot start Python: .*/no/python"),
         (
             f"{WORKER}RuntimeError: [PYTHON_VERSION_MISMATCH] 3.12, 3.11",
             "workers' Python is another than this",
@@ -78,7 +80,7 @@ WORKER = "An exception was thrown from the Python worker:\nTraceback (most recen
         ("[FAILED_READ_FILE.FILE_NOT_EXIST] no file", "as shared=.*FILE_NOT_EXIST"),
         ("Job aborted: lost.\n\tat org.apache", r"gave the job up: Job aborted: lost\. If workers"),
     ],
-    ids=["package", "python", "model", "file", "job"],
+    ids=["package", "needed", "none", "python", "model", "file", "job"],
 )
 def test_what_a_cluster_says_is_put_plainly(said: str, message: str) -> None:
     errors = pytest.importorskip("pyspark.errors")
