@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
@@ -157,6 +158,11 @@ def reduced(
     add: Callable[[T, T], T],
 ) -> T:
     """Return what `work` finds in the journeys, here or where they lie."""
+    if isinstance(journeys, str | os.PathLike):
+        raise ModelError(
+            f"Found the name {os.fspath(journeys)!r} instead of journeys. Open it first: "
+            "attribution.open_journeys, read_paths or read_touchpoints."
+        )
     if isinstance(journeys, Distributed):
         return journeys.reduced(work, add)
     return work([journeys] if isinstance(journeys, Journeys) else journeys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -321,6 +322,10 @@ def _is_file(source: Any) -> bool:
 
 
 def _instant(as_of: str | pd.Timestamp, tz: str) -> int:
+    if not isinstance(as_of, str | date) or pd.isna(as_of):
+        raise ConfigError(
+            f'as_of={quoted(as_of)}: write a time, such as "2026-11-12" or "2026-11-12 20:00".'
+        )
     moment = as_of if isinstance(as_of, str) else pd.Timestamp(as_of)
     try:
         return int(door.instants(pa.table({"as_of": [moment]}), "as_of", tz).ms[0])

@@ -217,6 +217,9 @@ def _named(models: Sequence[Model] | Mapping[str, Model]) -> dict[str, Model]:
                 f"Two models are called {', '.join(twice)}. Pass a dict of names to models."
             )
         named = dict(zip(names, models, strict=True))
+    for name, model in named.items():
+        if not isinstance(model, Model):
+            raise ConfigError(f"{quoted(name)} is no model: a model has tally and credit.")
     if not named:
         raise ConfigError(
             "There is no model to compare. Name at least one that these journeys can feed."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from attribution.credit import checked_level, end_names, shares_of
+from attribution.credit import Credit, checked_level, end_names, shares_of
 from attribution.errors import ConfigError
 from attribution.names import ORGANIC, UNATTRIBUTED, VALUE
 from attribution.numerics import jackknife
@@ -15,7 +15,6 @@ from attribution.numerics import jackknife
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attribution.credit import Credit
 
 __all__ = ["difference"]
 
@@ -49,6 +48,8 @@ def difference(one: Credit, other: Credit, interval: float | None = None) -> pd.
     ConfigError
         If a credit has no intervals, or the two have different money columns or blocks.
     """
+    if not isinstance(one, Credit) or not isinstance(other, Credit):
+        raise ConfigError("A difference is of two credits, such as attribute returns.")
     if one.replicates is None or one.interval is None or other.replicates is None:
         raise ConfigError(
             "A difference needs two credits with intervals: attribute or compare with "

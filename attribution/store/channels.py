@@ -216,17 +216,18 @@ def translated(name: str, language: Language) -> str | None:
     """Return a channel's name, or that of a node above channels, in a language.
 
     The words for platforms, forms and what is unknown are known in both; the rest are names, which
-    stay. None if the name does not begin with a platform: nothing in the tree is called so.
+    stay. None if the name does not begin with a platform, or goes on with what is no form: nothing
+    in the tree is called so.
     """
     nth = 0 if language == "zh" else 1
     platform, *rest = name.split(_SEPARATOR)
     found = {
         word: pair[nth] for pair in (*_PLATFORMS.values(), *_UNKNOWN.values()) for word in pair
     }
-    if platform not in found:
-        return None
     forms = found | {word: pair[nth] for pair in _FORMS.values() for word in pair}
-    below = [forms.get(part, part) for part in rest[:1]] + [found.get(p, p) for p in rest[1:]]
+    if platform not in found or (rest and rest[0] not in forms):
+        return None
+    below = [forms[part] for part in rest[:1]] + [found.get(p, p) for p in rest[1:]]
     return _SEPARATOR.join([found[platform], *below])
 
 

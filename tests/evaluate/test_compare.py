@@ -13,8 +13,10 @@ from attribution import (
     LastTouch,
     Linear,
     Markov,
+    ModelError,
     Shapley,
     TimeDecay,
+    attribute,
     compare,
 )
 from attribution.names import UNATTRIBUTED
@@ -132,3 +134,10 @@ def test_intervals_stand_behind_the_other_columns(journeys: Journeys) -> None:
     for name, credit in wide.credits.items():
         part = frame[frame["model"] == name]
         np.testing.assert_array_equal(part["low"], credit.frame()["low"])
+
+
+def test_what_is_no_model_or_no_journeys_is_refused(journeys: Journeys) -> None:
+    with pytest.raises(ConfigError, match="'int' is no model"):
+        compare(journeys, [5])  # type: ignore[list-item]
+    with pytest.raises(ModelError, match="the name 'brand' instead of journeys"):
+        attribute("brand", LastTouch())  # type: ignore[arg-type]

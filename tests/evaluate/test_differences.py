@@ -143,6 +143,8 @@ def test_the_error_of_a_sample_counts(journeys: Journeys) -> None:
 
 
 def test_a_difference_that_cannot_be_says_why(journeys: Journeys) -> None:
+    with pytest.raises(ConfigError, match="of two credits"):
+        difference("a", "b")  # type: ignore[arg-type]
     wide, plain = attribute(journeys, Linear(), 0.95), attribute(journeys, Linear())
     for pair in ((wide, plain), (plain, wide)):
         with pytest.raises(ConfigError, match=r"attribute or compare with interval=0\.95"):

@@ -168,6 +168,7 @@ def test_the_names_of_places_are_those_of_touchpoints(level, language):
         ("Douyin · Live · Live", "zh", "抖音 · 直播 · Live"),
         ("抖音", "zh", "抖音"),
         ("exposures", "zh", None),
+        ("抖音 · 直博", "zh", None),
         ("直播", "en", None),
     ],
 )
