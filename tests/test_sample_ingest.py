@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from attribution.intake.ingest import ingest
 from attribution.intake.shipped import shipped
 from attribution.store.store import open_store
-from tests.brand import everything_stored, run, sample_brand, truth
+from tests.brand import KEY, everything_stored, run, sample_brand, truth
 
 RAW = shipped("data", "sample", "raw")
 TRUTH = truth()
@@ -257,3 +258,32 @@ def test_nothing_personal_reaches_the_store_or_the_screen(workspace, tmp_path: P
     said = run("check", "--workspace", str(workspace.folder), cwd=tmp_path)
     text = everything_stored(workspace) + said.stdout + said.stderr
     assert [each for each in planted if each in text] == []
+
+
+@pytest.mark.parametrize("key", ["", KEY])
+def test_people_stay_who_they_are_when_a_file_of_the_sample_is_edited(tmp_path, key):
+    """Beside the published key there is none, or one of one's own: the ids are others then."""
+    edited = sample_brand(tmp_path)
+    store = open_store(edited)
+    persons, orders = store.table("persons"), store.table("orders")
+    file = edited.folder / "data" / "raw" / "douyin" / "orders_20261111.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    (rows,) = [part for part in _lists_in(document) if len(part) > 20]
+    del rows[::3]
+    file.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    environ = {"ATTRIBUTION_KEY": key} if key else {}
+    ingest(edited, environ=environ)
+    store = open_store(edited)
+    assert len(store.table("persons")) == len(persons)
+    ids = ["platform", "order_id"]
+    both = orders.merge(store.table("orders"), on=ids)[["person_id_x", "person_id_y"]].dropna()
+    assert len(both) > 1000
+    assert both.groupby("person_id_x")["person_id_y"].nunique().max() == 1
+    assert both.groupby("person_id_y")["person_id_x"].nunique().max() == 1
+
+
+def _lists_in(document):
+    if isinstance(document, list):
+        yield document
+    for part in document.values() if isinstance(document, dict) else []:
+        yield from _lists_in(part)

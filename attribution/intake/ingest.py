@@ -208,7 +208,12 @@ class _Keys:
         self._demo = read_keyring({}, None, demo=True)
         # Who was forgotten before there was a key stays forgotten when there is one.
         before = {text.partition(".")[0] for text in hidden.to_pylist()} if own.keys else set()
-        self._own = own.after(*(key for key in (*self._demo.keys, PLAIN) if key.id in before))
+        # Beside the sample's files people stay who they are, with a key or without one.
+        made = {marker.key for marker in open_store(workspace).batches()}
+        before |= made & {key.id for key in self._demo.keys}
+        older = [key for key in (*self._demo.keys, PLAIN) if key.id in before]
+        self._keyed = bool(own.keys)
+        self._own = (own if own.keys or not older else Keyring((PLAIN,))).after(*older)
         raw = shipped("data", "sample", "raw")
         self._sample = {digest_of(file) for file in raw.rglob("*") if file.is_file()}
 
@@ -229,7 +234,7 @@ class _Keys:
             )
 
     def of(self, feed: Feed) -> Keyring:
-        return self._demo if not self._own.keys and feed.digest in self._sample else self._own
+        return self._demo if not self._keyed and feed.digest in self._sample else self._own
 
 
 @dataclass(frozen=True)
@@ -251,7 +256,7 @@ class _Reader:
         A further key reads nothing anew: older hashes stay, and are linked to those it makes.
         """
         values = [text for pair in self.source.values for text in pair]
-        keyed = "keyed" if self.keys.of(feed).keys else "plain"
+        keyed = "keyed" if self.keys.of(feed).can_hash_phones else "plain"
         sheet = self.source.sheet or ""
         return _digest(self.mapping.digest, self.workspace.timezone, keyed, sheet, *values)
 
