@@ -136,5 +136,6 @@ def enough_memory(step: str) -> Iterator[None]:
         raise StoreError(
             f"too little memory for the step {step!r}" + (f": {limit[1]}" if limit else ""),
             "room for what it sorts and joins",
-            'Allow more, such as memory="4GB"; the disk of temporary files must have room, too.',
+            'Allow more: memory="2GB" does for most stores, "4GB" for large ones; the disk of '
+            "temporary files must have room, too.",
         ) from error

@@ -313,7 +313,7 @@ def test_touchpoints_without_any_order_are_journeys_that_did_not_convert(workspa
 
 
 def test_too_little_memory_is_said_with_the_step_and_the_remedy(busy):
-    with pytest.raises(StoreError, match=r"step '\w+'.*memory=\"4GB\""):
+    with pytest.raises(StoreError, match=r"step '\w+'.*memory=\"2GB\".*\"4GB\""):
         open_journeys(busy, memory="10KB", batches=1).read()
 
 
