@@ -217,19 +217,31 @@ def sum_tallies(tallies: Sequence[Tally]) -> Tally:
         for each, code in zip(tallies, codes, strict=True)
     ]
     found = packing.places(keys, (len(channels) + 1) ** width)
-    sums = np.zeros((found.size, len(first.columns)))
-    for each, place in zip(tallies, found.places, strict=True):
-        sums[place] += each.sums  # no key stands twice in one tally
-    if any((each.sums < 0).any() for each in tallies):
-        sizes = np.zeros_like(sums)
-        for each, place in zip(tallies, found.places, strict=True):
-            sizes[place] += np.abs(each.sums)
-        sums = _settled(sums, sizes)
-    kept = np.flatnonzero((sums != 0).any(axis=1))
+    signed = any(float(each.sums.min(initial=0.0)) < 0 for each in tallies)
+    columns = []
+    for nth in range(len(first.columns)):
+        parts = [each.sums[:, nth] for each in tallies]
+        column = _placed(parts, found)
+        if signed:
+            column = _settled(column, _placed([np.abs(part) for part in parts], found))
+        columns.append(column)
+    some = np.zeros(found.size, bool)
+    for column in columns:
+        some |= column != 0
+    kept = np.flatnonzero(some)
+    sums = np.empty((len(kept), len(columns)))
+    for nth, column in enumerate(columns):
+        sums[:, nth] = column[kept]
     offsets, digits = packing.unpack(found.keys_at(kept), len(channels), width)
-    if len(kept) < len(sums):
-        sums = sums[kept]
     return Tally(channels, first.columns, first.measures, offsets, digits, sums)
+
+
+def _placed(parts: Sequence[NDArray[np.float64]], found: packing.Places) -> NDArray[np.float64]:
+    """Return the sum at each place that keys have; no key stands twice in one part."""
+    sums = np.zeros(found.size)
+    for part, place in zip(parts, found.places, strict=True):
+        sums[place] += part
+    return sums
 
 
 def tally_rows(
