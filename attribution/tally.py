@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["RunningTally", "Tally", "sum_tallies", "tally_keys", "tally_rows", "tally_weights"]
 
 _ROUNDING = 1e-12
-_WAITING = 1 << 19  # rows
+_WAITING = 1 << 22  # rows
 
 
 @dataclass(frozen=True, eq=False)
