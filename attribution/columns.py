@@ -259,10 +259,12 @@ def duration_ms(value: str | pd.Timedelta, name: str, *, least: int = 0) -> int:
     """Return a duration such as "7D", "36h" or a Timedelta in whole milliseconds; 0 is none."""
     try:
         # pandas would take a number without a unit for nanoseconds.
-        text = "" if isinstance(value, bool) else str(value).strip()
-        bare = text.strip("0.") != "" and text.replace(".", "").isdigit()
-        delta = pd.Timedelta(value)
-        ms = -1 if bare or delta < pd.Timedelta(0) else int(delta / pd.Timedelta(1, "ms"))
+        text = str(value).strip()
+        none = text in ("0", "0.0")
+        bare = isinstance(value, int | float) or text.replace(".", "").isdigit()
+        delta = pd.Timedelta(0) if none else pd.Timedelta(value)
+        wrong = (bare and not none) or delta < pd.Timedelta(0)
+        ms = -1 if wrong else int(delta / pd.Timedelta(1, "ms"))
     except (pd.errors.OutOfBoundsTimedelta, OverflowError):
         raise ConfigError(
             f"{name}={quoted(value)} is longer than can be reckoned with. Write at most "

@@ -362,6 +362,10 @@ class TestDuration:
             (dt.timedelta(seconds=1), 1_000),
             (np.timedelta64(2, "h"), 7_200_000),
             ("1 days 02:00:00", 93_600_000),
+            (0, 0),
+            (0.0, 0),
+            ("0", 0),
+            (" 0.0 ", 0),
         ],
     )
     def test_in_milliseconds(self, value, ms):
@@ -379,6 +383,9 @@ class TestDuration:
             7,
             7.5,
             True,
+            False,
+            5e-7,
+            "00",
             np.int64(7),
             None,
             "-1D",

@@ -15,7 +15,6 @@ from attribution.numerics import jackknife
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
 __all__ = ["difference"]
 
 _NO_CHANNEL = (ORGANIC, UNATTRIBUTED)

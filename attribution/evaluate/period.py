@@ -25,7 +25,7 @@ def in_period(
     """Return the journeys that belong to the days from `first` to `last`, both included.
 
     A journey belongs to the day of its order, or of its last touchpoint where there is no order;
-    one that ends in a live session belongs to the day the session starts on.
+    one that ends in a live session, while that lasts, to the day the session starts on.
 
     Parameters
     ----------

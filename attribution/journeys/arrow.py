@@ -29,7 +29,6 @@ _JOURNEY = {
     "order_id": "order_id",
     "open": "open",
 }
-_COUNTS = ("conversions", "nulls")
 _TOUCHPOINT = {"age_ms": "ages", "evidence": "evidence"}
 _CHANNEL = "channel"
 # Of further columns Arrow tells the type; whether a number is money stands in their metadata.
@@ -113,23 +112,15 @@ def fields_of(table: Any) -> dict[str, Any]:
             else:
                 fields["touch"][name] = _plain(items)
             continue
-        if name in _COUNTS:
-            fields[name] = door.counts(table, name)
-            continue
-        if (
-            name == "weight"
-            or role == _MONEY
-            or (role is None and pa.types.is_floating(field.type))
-        ):
-            column = door.amounts(table, name)
-            if name == "weight":
-                fields[name] = column
-            else:
-                fields["values"][name] = column
-            continue
         column = _plain(table[name].combine_chunks())
-        if name in _JOURNEY:
+        if name in ("conversions", "nulls"):
+            fields[name] = door.counts(table, name)
+        elif name == "weight":
+            fields[name] = door.amounts(table, name)
+        elif name in _JOURNEY:
             fields[_JOURNEY[name]] = column.astype(object) if name == "order_id" else column
+        elif role == _MONEY or (role is None and pa.types.is_floating(field.type)):
+            fields["values"][name] = door.amounts(table, name)
         else:
             fields["segments"][name] = column.astype(object)
     if VALUE not in fields["values"]:
@@ -142,7 +133,7 @@ def _checked(table: Any) -> pa.Table:
         read = pa.table(table)
     except (TypeError, ValueError, pa.ArrowException):
         raise DataError(
-            f"a {type(table).__name__}",
+            f"a value of type {type(table).__name__}",
             "journeys as Journeys writes them to Arrow",
             "Pass the table that was made from journeys.",
         ) from None

@@ -135,7 +135,7 @@ def test_rows_that_cannot_stand_are_named(name, column, message):
 
 
 def test_what_is_no_table_is_refused():
-    with pytest.raises(DataError, match="Found a int; expected journeys"):
+    with pytest.raises(DataError, match="Found a value of type int; expected journeys"):
         Journeys.from_arrow(5)
 
 
