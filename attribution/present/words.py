@@ -35,8 +35,13 @@ class Unit(NamedTuple):
 
 @cache
 def _table() -> dict[str, dict[str, str]]:
-    text = files("attribution.present").joinpath("words.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    """Return the words of every page: one file each below `words`, no key in two of them."""
+    pages = files("attribution.present").joinpath("words").iterdir()
+    return {
+        key: entry
+        for page in pages
+        for key, entry in tomllib.loads(page.read_text(encoding="utf-8")).items()
+    }
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,21 @@ from attribution.present import words as module
 from attribution.present.words import LANGUAGES, Words, words_in
 
 FOLDER = Path(module.__file__).parent
-TABLE = tomllib.loads((FOLDER / "words.toml").read_text(encoding="utf-8"))
+PAGES = {
+    page.stem: tomllib.loads(page.read_text(encoding="utf-8"))
+    for page in sorted((FOLDER / "words").glob("*.toml"))
+}
+TABLE = {key: entry for page in PAGES.values() for key, entry in page.items()}
 EN, ZH = Words("en"), Words("zh")
 
 
 def _fields(text: str) -> set[str]:
     fields = {field for _, field, _, _ in Formatter().parse(text) if field}
     return {field for field in fields if not field.startswith("s_")}  # endings of plurals
+
+
+def test_no_word_stands_on_two_pages() -> None:
+    assert sum(map(len, PAGES.values())) == len(TABLE)
 
 
 @pytest.mark.parametrize("key", sorted(TABLE))
