@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from attribution.present.quality_sections import QualityReport
     from attribution.present.report import Report
 
-__all__ = ["FACTS", "guarded", "save_facts", "save_frames", "save_quality", "save_tables"]
+__all__ = [
+    "FACTS",
+    "guarded",
+    "save_facts",
+    "save_frames",
+    "save_quality",
+    "save_run_facts",
+    "save_tables",
+]
 
 FACTS = "facts.json"
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
@@ -87,7 +95,7 @@ def save_facts(
         "seed": {name: model.seed for name, model in models.items() if hasattr(model, "seed")},
         "notes": [{"kind": n.kind, "count": n.count, "detail": n.detail} for n in journeys.notes],
     }
-    _write_facts(facts, folder)
+    save_run_facts(facts, folder)
 
 
 def save_quality(
@@ -102,8 +110,9 @@ def save_quality(
         "inputs": list(inputs),
         "counts": {name: len(frame) for name, frame in frames.items()},
     }
-    _write_facts(facts, folder)
+    save_run_facts(facts, folder)
 
 
-def _write_facts(facts: Mapping[str, Any], folder: Path) -> None:
+def save_run_facts(facts: Mapping[str, Any], folder: Path) -> None:
+    """Write what a manifest must say of a page: language, title, inputs, counts and the like."""
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
