@@ -6,6 +6,7 @@ attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
 
 from attribution.assemble.opened import open_journeys, read_store
 from attribution.credit import Credit
+from attribution.decide.ledger import Ledger, ledger, write_ledger
 from attribution.errors import (
     AttributionError,
     ConfigError,
@@ -52,6 +53,7 @@ __all__ = [
     "Journeys",
     "LastNonDirect",
     "LastTouch",
+    "Ledger",
     "Linear",
     "Markov",
     "MissingAges",
@@ -77,6 +79,7 @@ __all__ = [
     "explain_difference",
     "in_period",
     "label",
+    "ledger",
     "model_from_text",
     "open_journeys",
     "open_store",
@@ -91,4 +94,5 @@ __all__ = [
     "tally_rows",
     "tally_weights",
     "usable_models",
+    "write_ledger",
 ]

@@ -23,10 +23,10 @@ from attribution.toml_page import KeyPath, Page, read_page, shown
 if TYPE_CHECKING:
     import os
 
-__all__ = ["FILE", "Exclude", "Source", "Workspace", "read_workspace"]
+__all__ = ["FILE", "Exclude", "LedgerRules", "Source", "Workspace", "read_workspace"]
 
 FILE = "attribution.toml"
-_TABLES = ("brand", "identity", "journeys", "source", "exclude")
+_TABLES = ("brand", "identity", "journeys", "ledger", "source", "exclude")
 _NAME = re.compile(r"[^\W_][\w .·-]{0,59}")
 _PASSWORD = re.compile(
     r"://[^/@:]*:[^/@]+@|[?&;]\s*\w*(password|passwd|passphrase|pwd)\s*=", re.IGNORECASE
@@ -87,6 +87,22 @@ class Exclude:
 
 
 @dataclass(frozen=True)
+class LedgerRules:
+    """How the books are kept.
+
+    Attributes
+    ----------
+    models
+        Of a closing, as `model_from_text` reads them; empty for the usual eight.
+    tax_rate
+        Of the tax within the amounts as paid, such as "0.13"; "0" shows no amounts without tax.
+    """
+
+    models: tuple[str, ...] = ()
+    tax_rate: str = "0"
+
+
+@dataclass(frozen=True)
 class Workspace:
     """A folder and what its `attribution.toml` declares."""
 
@@ -99,6 +115,7 @@ class Workspace:
     rules: Rules = field(default_factory=Rules)
     key_file: Path | None = None
     journeys: JourneyDefinition = field(default_factory=JourneyDefinition)
+    ledger: LedgerRules = field(default_factory=LedgerRules)
 
     @property
     def store(self) -> Path:
@@ -134,6 +151,7 @@ def read_workspace(folder: str | os.PathLike[str]) -> Workspace:
         sources=_sources(page, document.get("source", [])),
         excludes=_excludes(page, document.get("exclude", [])),
         journeys=_journeys(page, document.get("journeys", {})),
+        ledger=_ledger(page, document.get("ledger", {})),
         **_brand(page, document.get("brand", {}), root.name),
         **_identity(page, document.get("identity", {}), root),
     )
@@ -242,6 +260,23 @@ def _journeys(page: Page, table: Any) -> JourneyDefinition:
         values[name] = page.texts((*at, name), value) if listed else value
         _tried(page, (*at, name), {name: values[name]}, value)
     return JourneyDefinition(**values)
+
+
+def _ledger(page: Page, table: Any) -> LedgerRules:
+    at: KeyPath = ("ledger",)
+    if not isinstance(table, dict):
+        raise page.error(at, shown(table), "a table", "Write [ledger] and its settings below.")
+    page.check_keys(at, table, ("models", "tax_rate"))
+    rate = table.get("tax_rate", "0")
+    if not isinstance(rate, str) or not re.fullmatch(r"0(\.\d{1,4})?", rate):
+        raise page.error(
+            (*at, "tax_rate"),
+            shown(rate),
+            "a rate below 1 as text, with at most four decimals",
+            'Write such as "0.13".',
+        )
+    models = page.texts((*at, "models"), table["models"]) if table.get("models") else ()
+    return LedgerRules(models, rate)
 
 
 def _entries(page: Page, at: KeyPath, table: Any) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class TouchpointModel(ABC):
                 f"{len(journeys.codes)} touchpoints."
             )
         if _FACTOR in journeys.touch:
-            return weights * journeys.touch[_FACTOR].astype(float)
+            weights = weights * journeys.touch[_FACTOR].astype(float)
         return weights
 
     def tally(self, journeys: Journeys) -> Tally:
