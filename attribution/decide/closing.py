@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from attribution.assemble.opened import open_journeys
 from attribution.decide.days import Days, days
@@ -43,7 +45,29 @@ BOOKED = ("gross_fen", "net_fen")  # what is booked; what is still expected to c
 _KEY = ["model", "order_id", "place"]
 _ENTRY = [*_KEY, "channel", "share", *BOOKED]
 _FACTS = "closing.json"
-_FILES = ("entries.parquet", "orders.parquet")
+_MONEY = [(name, pa.int64()) for name in BOOKED]
+_FILES = {  # with what they hold, also where they hold nothing
+    "entries.parquet": pa.schema(
+        [
+            ("model", pa.string()),
+            ("order_id", pa.string()),
+            ("place", pa.int32()),
+            ("channel", pa.string()),
+            ("share", pa.float64()),
+            *_MONEY,
+            ("kind", pa.string()),
+        ]
+    ),
+    "orders.parquet": pa.schema(
+        [
+            ("order_id", pa.string()),
+            ("day", pa.string()),
+            *_MONEY,
+            ("kind", pa.string()),
+            ("why", pa.string()),
+        ]
+    ),
+}
 _STAGING = ".closing"
 
 
@@ -76,12 +100,12 @@ class Closing:
     @cached_property
     def entries(self) -> pd.DataFrame:
         """What it books: model, order_id, place, channel, share, gross_fen, net_fen, kind."""
-        return pd.read_parquet(self.folder / _FILES[0])
+        return pd.read_parquet(self.folder / "entries.parquet")
 
     def entries_of(self, order_ids: Iterable[str]) -> pd.DataFrame:
         """Return the entries of some orders; the others are not kept in memory."""
         wanted = [("order_id", "in", set(order_ids))]
-        return pd.read_parquet(self.folder / _FILES[0], filters=wanted)
+        return pd.read_parquet(self.folder / "entries.parquet", filters=wanted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -385,8 +409,9 @@ def _write(
         shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
         try:
             staging.mkdir()
-            for frame, file in zip((entries, orders), _FILES, strict=True):
-                frame.to_parquet(staging / file, index=False)
+            for frame, (file, schema) in zip((entries, orders), _FILES.items(), strict=True):
+                table = pa.Table.from_pandas(frame, schema, preserve_index=False)
+                pq.write_table(table.replace_schema_metadata(), staging / file)
             sealed = dict(facts) | {"sha256": _digests(staging, facts)}
             text = json.dumps(sealed, ensure_ascii=False, indent=2) + "\n"
             (staging / _FACTS).write_text(text, encoding="utf-8")
@@ -408,7 +433,7 @@ def _read(folder: Path) -> Closing:
         raise _damaged(folder.name, "files that are missing or cannot be read") from error
     if not whole:
         raise _damaged(folder.name, "files other than those that were written")
-    orders = pd.read_parquet(folder / _FILES[1])
+    orders = pd.read_parquet(folder / "orders.parquet")
     return Closing(folder.name, Days(facts["since"], facts["until"]), facts, orders, folder)
 
 

@@ -473,13 +473,8 @@ def _main_channels(entries: pd.DataFrame) -> pd.DataFrame:
     last = np.zeros(len(pairs), np.int64)
     last[place] = entries["place"].to_numpy()  # entries stand in time order: the last one stays
     orders, start = np.unique(pairs // size, return_index=True)
-    if not len(orders):
-        return pd.DataFrame({"order_id": [], "channel": [], "share": []})
-    length = np.diff(np.append(start, len(pairs)))
-    largest = share == np.repeat(np.maximum.reduceat(share, start), length)
-    latest = np.where(largest, last, -1)
-    chosen = np.flatnonzero(latest == np.repeat(np.maximum.reduceat(latest, start), length))
-    chosen = chosen[np.unique(pairs[chosen] // size, return_index=True)[1]]
+    # By order, the largest share first, and of equal ones the last met.
+    chosen = np.lexsort((-last, -share, pairs // size))[start]
     return pd.DataFrame(
         {
             "order_id": order.categories.take(orders),
@@ -533,11 +528,11 @@ def _minor(minor: int) -> int:
 def _rate(rate: str) -> tuple[int, int]:
     """Return a tax rate as a fraction of whole numbers, so that no amount is divided in binary."""
     try:
-        found = Decimal(rate) if isinstance(rate, str) else Decimal("NaN")
+        found = Decimal(rate) if isinstance(rate, str) else None
     except InvalidOperation:
-        found = Decimal("NaN")
-    scaled = found * _RATE_SCALE
-    if not (0 <= found < 1) or scaled != scaled.to_integral_value():
+        found = None
+    scaled = Decimal("0.5") if found is None or not found.is_finite() else found * _RATE_SCALE
+    if not 0 <= scaled < _RATE_SCALE or scaled != scaled.to_integral_value():
         raise ConfigError(
             f'tax_rate={quoted(rate)}: write it as text from "0" to below "1" with at most four '
             'decimals, such as "0.13".'
