@@ -489,7 +489,9 @@ def _labelled(journeys: Journeys | Iterable[Journeys]) -> Journeys | Iterable[Jo
     if isinstance(journeys, StoreJourneys):
         segments = dict.fromkeys((*journeys.definition.segments, *_LABELS))
         definition = replace(journeys.definition, segments=tuple(segments))
-        return replace(journeys, definition=definition)
+        labelled = replace(journeys, definition=definition)
+        # What fits one batch is read once: it is walked over twice.
+        return labelled.read() if labelled.portions() == 1 else labelled
     if isinstance(journeys, Iterator):
         return list(journeys)
     return journeys

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
@@ -32,7 +32,9 @@ from attribution.models.markov import Markov
 from attribution.models.profile import profile
 from attribution.models.shapley import Shapley
 from attribution.names import UNATTRIBUTED
+from attribution.store.store import open_store
 from tests import naive
+from tests.decide.books import SITES, Brand, Order, orders, touches
 from tests.strategies import (
     CHANNELS,
     EVERY_MODEL,
@@ -317,7 +319,7 @@ class Fixed:
         return replace(found, amounts=amounts)
 
 
-@examples(20)
+@examples(8)
 @given(journeys())
 def test_what_other_packages_compute_is_divided_too(found):
     found = replace(found, evidence=None)
@@ -499,7 +501,7 @@ def test_amounts_without_tax_are_exact(amount, rate):
     assert abs(off) <= Fraction(1, 2)
 
 
-@examples(20)
+@examples(8)
 @given(journeys(), st.sampled_from(["0.13", "0.06", "0.0001"]))
 def test_amounts_without_tax_add_up_beside_those_with_it(found, rate):
     book = ledger(found, EVERY_MODEL, tax_rate=rate)
@@ -524,7 +526,7 @@ def test_hostile_names_are_only_names():
     assert set(book.totals()["channel"]) == set(names)
 
 
-@examples(30)
+@examples(12)
 @given(journeys())
 def test_the_main_source_is_the_largest_share_and_of_equal_ones_the_last_met(found):
     book = ledger(found, EVERY_MODEL)
@@ -583,3 +585,85 @@ def test_files_hold_what_the_ledger_does_and_are_the_same_again(tmp_path):
     names = dict.fromkeys(["model", "order_id", "channel"], "str")
     kinds = names | {"touched_at": "Int64"}
     pd.testing.assert_frame_equal(entries.astype(kinds), book.entries.astype(names))
+
+
+# ---------------------------------------------------------------------- a store with an ERP
+
+
+@st.composite
+def books_of_an_erp(draw):
+    """Return a brand whose ERP merges and splits its orders, and books them as they were paid."""
+    found = Brand({str(n): draw(orders()) for n in range(draw(st.integers(1, 7)))}, draw(touches))
+    names = [name for name, each in found.orders.items() if each.paid_at]
+    groups = defaultdict(list)
+    for name in names:  # orders of one platform may be merged
+        groups[draw(st.integers(0, 2)), found.orders[name].platform].append(name)
+    for merged in groups.values():
+        each = [found.orders[name] for name in merged]
+        paid = sum(order.paid_fen for order in each)
+        parts = [paid]
+        if len(merged) == 1 and draw(st.booleans()):  # one alone may be split
+            cut = draw(st.integers(0, paid))
+            parts = [cut, paid - cut]
+        for nth, part in enumerate(parts):
+            found.erp.append(
+                (
+                    f"E{merged[0]}-{nth}",
+                    merged[0],
+                    ",".join(merged) if len(merged) > 1 else "",
+                    SITES[each[0].platform],
+                    part,
+                    max(order.paid_at for order in each),
+                )
+            )
+    return found
+
+
+@settings(examples(6), phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(found=books_of_an_erp())
+def test_every_order_is_what_the_erp_has_less_its_refunds(tmp_path_factory, found):
+    """Refunds, presales, and orders that the ERP merges into one or splits into several."""
+    workspace = found.ingested(tmp_path_factory.mktemp("brand"))
+    book = ledger(attribution.open_journeys(workspace), attribution.default_models())
+    book.check()
+    paid = {
+        f"{each.platform}:{name}": [
+            each.paid_fen,
+            max(each.paid_fen - sum(each.refunds), 0),
+            each.paid_at[:10],
+            sorted(e for e, one, many, *_ in found.erp if name in {one, *many.split(",")}),
+        ]
+        for name, each in found.orders.items()
+        if each.paid_at
+    }
+    listed = {
+        row.order_id: [row.gross_fen, row.net_fen, row.day, sorted(row.erp_order_id.split(";"))]
+        for row in book.orders.itertuples()
+    }
+    assert listed == paid
+    sums = book.entries.groupby(["model", "order_id"], observed=True)[["gross_fen", "net_fen"]]
+    for (_, order_id), money in sums.sum().iterrows():
+        assert money.tolist() == paid[order_id][:2]
+    told = open_store(workspace).table("order_reconciliation")
+    assert told["difference_fen"].eq(0).all()
+    by = book.orders.groupby(["platform", "day"])["gross_fen"].sum()
+    assert told.set_index(["platform", "day"])["erp_paid_fen"].to_dict() == by.to_dict()
+    listing = book.sources()[["order_id", "erp_order_id"]].drop_duplicates()
+    assert {row.order_id: sorted(row.erp_order_id.split(";")) for row in listing.itertuples()} == {
+        name: numbers for name, (*_, numbers) in paid.items()
+    }
+
+
+def test_the_money_a_store_credits_stands_first(tmp_path):
+    brand = Brand({"1": Order(100, "2026-10-15 10:00:00", refunds=[30])})
+    workspace = brand.ingested(tmp_path)
+    book = ledger(attribution.open_journeys(workspace, value="net_fen"), [LastTouch()])
+    assert book.money == ("net_fen", "gross_fen", "net_expected_fen")
+    assert book.orders[["net_fen", "gross_fen"]].to_numpy().tolist() == [[70, 100]]
+    assert book.orders.columns[:5].tolist() == [
+        "order_id",
+        "day",
+        "touchpoints",
+        "block",
+        "platform",
+    ]
