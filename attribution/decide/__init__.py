@@ -1,0 +1,1 @@
+"""From journeys and credit to money and action."""
