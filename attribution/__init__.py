@@ -6,6 +6,7 @@ attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
 
 from attribution.assemble.opened import open_journeys, read_store
 from attribution.credit import Credit
+from attribution.decide.paths import KeyPaths, paths
 from attribution.errors import (
     AttributionError,
     ConfigError,
@@ -50,6 +51,7 @@ __all__ = [
     "DataError",
     "FirstTouch",
     "Journeys",
+    "KeyPaths",
     "LastNonDirect",
     "LastTouch",
     "Linear",
@@ -80,6 +82,7 @@ __all__ = [
     "model_from_text",
     "open_journeys",
     "open_store",
+    "paths",
     "plot_comparison",
     "profile",
     "profiles",

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from attribution.decide.rollup import MOST, rolled_nodes
 from attribution.names import CONVERSION, NULL, UNATTRIBUTED, VALUE
+from attribution.numerics.sequences import sum_by
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from attribution.journeys import Journeys
 
-__all__ = ["flows_of", "visits"]
+__all__ = ["Opened", "flows_of", "met_by", "opened", "visits"]
 
 
 def visits(counts: Journeys) -> NDArray[np.float64]:
@@ -106,3 +109,68 @@ def _summed(
     kept = sums.any(axis=1)
     lead = np.column_stack([np.full(len(keys), step), keys // (size + 2), keys % (size + 2)])
     return np.column_stack([lead, sums])[kept]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What is inside one node of a picture: its children, and how journeys run among them.
+
+    Attributes
+    ----------
+    nodes
+        channel, node, channels, rest: as `attribution.decide.rollup.rolled_nodes` gives them.
+    flows
+        As `flows_of` gives them, of the journeys that meet the node; all that lies outside of it
+        is the node `elsewhere`.
+    elsewhere
+        The name of that node.
+    """
+
+    nodes: pd.DataFrame
+    flows: pd.DataFrame
+    elsewhere: str
+
+
+def opened(counts: Journeys, channels: Sequence[str], most: int = MOST - 2) -> Opened:
+    """Return what is inside a node that stands for these channels.
+
+    Parameters
+    ----------
+    counts
+        Path counts, such as `KeyPaths.counts`.
+    channels
+        The channels of the node.
+    most
+        How many nodes it may open into.
+    """
+    inside = np.isin(np.array(counts.channels, dtype=object), np.array(channels, dtype=object))
+    met = np.bincount(counts.rows[inside[counts.codes]], minlength=len(counts)) > 0
+    chosen = counts.take(met)
+    weights = visits(chosen)
+    codes = np.flatnonzero(inside)
+    nodes = rolled_nodes([counts.channels[code] for code in codes.tolist()], weights[codes], most)
+    elsewhere = "(elsewhere)"
+    while elsewhere in counts.channels:
+        elsewhere = f"({elsewhere})"
+    names = dict.fromkeys(counts.channels, elsewhere)
+    names |= dict(zip(nodes["channel"], nodes["node"], strict=True))
+    return Opened(nodes, flows_of(chosen, names), elsewhere)
+
+
+def met_by(counts: Journeys, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return the journeys that meet each node, once each, most first.
+
+    Returns
+    -------
+    DataFrame
+        node, orders, value, nulls. A journey may meet several nodes: the rows do not add up.
+    """
+    seen = counts.rolled_up(names)
+    amounts = np.column_stack([seen.amounts()[:, :2], seen.weighted_nulls()])
+    once = np.flatnonzero(seen.distinct)
+    sums = sum_by(seen.codes[once], amounts[seen.rows[once]], len(seen.channels))
+    frame = pd.DataFrame(sums, columns=["orders", VALUE, "nulls"])
+    frame.insert(0, "node", pd.Series(seen.channels, dtype="str"))
+    size = frame["orders"] + frame["nulls"]
+    order = np.argsort(-size.to_numpy(), kind="stable")
+    return frame.iloc[order[size.to_numpy()[order] > 0]].reset_index(drop=True)
