@@ -83,10 +83,12 @@ def flow_among(journeys: Journeys, names: Mapping[str, str], rest: Container[str
     channels = [name for name in seen.channels if graph.degree(name)]
     begun = max(sum(d["count"] for _, _, d in graph.out_edges(START, data=True)), 1e-12)
     steps = {(a, b): d["count"] for a, b, d in graph.edges(data=True)}
+    ordered = sum(c for (_, b), c in steps.items() if b == CONVERSION)
+    # Orders are few among journeys: the last step is held against orders.
     inner = {
         (a, b): c
         for (a, b), c in steps.items()
-        if a != b and b != NULL and c / begun >= _LEAST_SHARE
+        if a != b and b != NULL and c >= _LEAST_SHARE * (ordered if b == CONVERSION else begun)
     }
     moves = sum(c for (_, b), c in steps.items() if b != NULL)
     starts = {name: steps.get((START, name), 0.0) for name in channels}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from attribution.decide.flows import met_by, opened
-from attribution.decide.rollup import OTHERS
+from attribution.decide.flows import met_by, opened, visits
+from attribution.decide.rollup import OTHERS, rolled_nodes
 from attribution.names import CONVERSION, NULL, UNATTRIBUTED, VALUE
 from attribution.present import flow, sankey
 from attribution.present.markup import Fragment, figure, joined, page, section, table
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from attribution.present.sankey import Measure
     from attribution.present.words import Words
 
-__all__ = ["how_journeys_run"]
+__all__ = ["graph", "how_journeys_run"]
 
 _BANDS = 40
 _INSIDE = 40
+_NODES = 8  # of the graph: its lines cross
 _MEASURES: tuple[tuple[Measure, str], ...] = (
     ("journeys", "flow_journeys"),
     ("orders", "flow_orders"),
@@ -74,10 +75,11 @@ def how_journeys_run(report: PathsReport) -> Fragment:
             kicker,
             title,
             figure(tabs("flow", panels), words("flow_note")),
-            joined(_inside(report, node, names[node], ident) for node, ident in inside.items()),
+            Markup('<div class="opens">{}</div>').format(
+                joined(_inside(report, node, names[node], ident) for node, ident in inside.items())
+            ),
             details(words("flow_table"), _flow_table(report, names)),
         ),
-        _graph(report, names),
     )
 
 
@@ -136,7 +138,7 @@ def _inside(report: PathsReport, node: str, name: str, ident: str) -> Markup:
         body.append([words("flow_more", count=report.count(len(met) - _INSIDE)), "", "", ""])
     head = [words("channel"), words("flow_journeys"), words("flow_orders"), report.unit.label]
     return details(
-        words("flow_inside", node=name, count=report.count(len(members))),
+        words("flow_inside", node=name),
         figure(sankey.drawn(found.flows, "journeys", words, picture), label),
         table(head, body, kinds=["name", "", "", ""]),
     )
@@ -187,10 +189,15 @@ def _summed(frame: pd.DataFrame) -> Sums:
     return {name: float(frame[name].sum()) for name in ("orders", VALUE, "nulls")}
 
 
-def _graph(report: PathsReport, names: Mapping[str, str]) -> Markup:
+def graph(report: PathsReport) -> Markup:
+    """Return which channel follows which, rolled up further than the Sankey is."""
     words, paths = report.words, report.paths
-    named = {each["channel"]: names[each["node"]] for each in records(paths.nodes)}
-    rest = {names[node] for node in _rest(paths.nodes)}
+    weights = dict(zip(paths.counts.channels, visits(paths.counts).tolist(), strict=True))
+    channels = paths.nodes["channel"].tolist()
+    nodes = rolled_nodes(channels, np.array([weights[name] for name in channels]), _NODES)
+    names = _called(nodes, words)
+    named = {each["channel"]: names[each["node"]] for each in records(nodes)}
+    rest = {names[node] for node in _rest(nodes)}
     seen = flow.flow_among(paths.counts.rolled_up(named).without_repeats(), {}, rest)
     title = words(
         "graph_title" if report.known else "graph_title_none",

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from attribution.names import UNATTRIBUTED, VALUE, __version__
 from attribution.present import charts, path_charts
 from attribution.present.markup import Fragment, figure, page, row, section, style, table
+from attribution.present.paths_flow_sections import graph
 from attribution.present.paths_report import (
     PathsReport,
     Sums,
@@ -33,10 +34,10 @@ __all__ = [
     "buyers",
     "closing",
     "combinations",
+    "graph_and_top_paths",
     "lengths_and_lags",
     "opening",
     "roles",
-    "top_paths",
 ]
 
 _COMBINATIONS = 12
@@ -186,7 +187,7 @@ def combinations(report: PathsReport) -> Fragment:
     caveat = Markup('<p class="caveat"><b>{}</b> {}</p>').format(
         words("combo_caveat_title"), words("combo_caveat_text")
     )
-    drawing = table(head, body, kinds=columns, rows=kinds, name="plots lifts")
+    drawing = table(head, body, kinds=columns, rows=kinds, name="lifts")
     return page(
         words.language,
         section(
@@ -247,11 +248,16 @@ def _combination_legend(words: Words) -> Markup:
 # ---------------------------------------------------------------------- top paths
 
 
-def top_paths(report: PathsReport) -> Fragment:
-    """Return the leading paths by orders, by money and by lift."""
-    words, top = report.words, report.paths.top
+def graph_and_top_paths(report: PathsReport) -> Fragment:
+    """Return which channel follows which, beside the leading paths by orders, money and lift."""
+    words = report.words
     if not report.known:
         return nothing(report, words("top_kicker"))
+    return page(words.language, row("even", graph(report), _top_paths(report)))
+
+
+def _top_paths(report: PathsReport) -> Markup:
+    words, top = report.words, report.paths.top
     led = {rank: top[top[rank].notna()].sort_values(rank, kind="stable") for rank in _RANKS}
     panels = [
         (words(key), _path_table(report, led[rank]))
@@ -268,10 +274,7 @@ def top_paths(report: PathsReport) -> Fragment:
         path = " › ".join(words.short(name) for name in best[0]["path"])
         title = words("top_title", count=count, share=share, path=path)
     note = words("top_note", rate=words.percent(rate, 1), least=report.count(report.paths.least))
-    return page(
-        words.language,
-        section(words("top_kicker"), title, figure(tabs("top", panels), note)),
-    )
+    return section(words("top_kicker"), title, figure(tabs("top", panels), note))
 
 
 def _path_table(report: PathsReport, led: pd.DataFrame) -> Markup:
@@ -352,8 +355,8 @@ def roles(report: PathsReport) -> Fragment:
         words("role_closed_value", unit=report.unit.label),
         words("role_new"),
     ]
-    columns = ["name", "plot", *[""] * 3, *["more"] * 4]
-    drawing = table(head, body, kinds=columns, rows=[*kinds, "sum"], name="plots roles")
+    columns = ["name", "plot", *[""] * 7]
+    drawing = table(head, body, kinds=columns, rows=[*kinds, "sum"], name="broad")
     return page(
         words.language,
         section(
@@ -443,9 +446,9 @@ def buyers(report: PathsReport) -> Fragment:
     drawing = table(
         head,
         [*body, every],
-        kinds=["name", "plot", "", "", *["more"] * 2, *[""] * 3],
+        kinds=["name", "plot", *[""] * 7],
         rows=["" for _ in body] + ["sum"],
-        name="plots buyers",
+        name="broad",
     )
     return page(
         words.language,

@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 
     from attribution.present.words import Words
 
+    Floats = NDArray[np.float64]
+
 __all__ = ["Measure", "Picture", "drawn"]
 
 Measure = Literal["journeys", "orders", "value"]
 
 _LAYERS = (0.0, 29.0, 58.0, 87.0)  # per cent of the width
 _NODE = 10  # px
-_TOP, _HEIGHT, _SLOT = 26.0, 430.0, 17.0
+_TOP, _SLOT = 26.0, 17.0
+_HEIGHT, _TALLEST = 430.0, 640.0  # px: of journeys with a touchpoint, and of all
 _NARROWEST = 720.0  # px, as the style sheet has it; below, the picture scrolls
 _THINNEST = 0.3  # px of a band that is drawn
 _GAP = 6.0
@@ -96,10 +99,8 @@ def drawn(flows: pd.DataFrame, measure: Measure, words: Words, picture: Picture)
     knots, scale = _placed(links, picture)
     ribbons = _ribbons(links, knots, scale, measure, words, picture)
     heads = [
-        Markup('<text class="head" x="{}%" y="12" text-anchor="{}">{}</text>').format(x, a, title)
-        for x, a, title in zip(
-            (*_LAYERS[:3], 100.0), ("start", "start", "start", "end"), _titles(words), strict=True
-        )
+        Markup('<text class="head" x="{}%" y="12">{}</text>').format(x, title)
+        for x, title in zip(_LAYERS, _titles(words), strict=True)
     ]
     nodes = [_node(knot, scale, measure, words, picture) for knot in knots.values()]
     bottom = max([k.top + scale * (k.orders + k.rest) for k in knots.values()] + [_TOP]) + 12
@@ -138,7 +139,7 @@ def _links(flows: pd.DataFrame, measure: Measure) -> list[_Link]:
 
 def _placed(links: Sequence[_Link], picture: Picture) -> tuple[dict[tuple[int, str], _Knot], float]:
     """Return the nodes by layer and name, and how many pixels one of what is measured takes."""
-    sums: dict[tuple[int, str], NDArray[np.float64]] = {}
+    sums: dict[tuple[int, str], Floats] = {}
     for link in links:
         ends = [(link.layer, link.source), *([(3, link.target)] if link.layer == 2 else [])]
         for end in ends:
@@ -156,15 +157,7 @@ def _placed(links: Sequence[_Link], picture: Picture) -> tuple[dict[tuple[int, s
 
     ordered = sorted(sums, key=rank)
     layers = [[end for end in ordered if end[0] == layer] for layer in range(4)]
-    totals = [sum(float(sums[end].sum()) for end in layer) for layer in layers]
-    scale = min(
-        (
-            max(_HEIGHT - _SLOT * len(layer), 60.0) / total
-            for layer, total in zip(layers, totals, strict=True)
-            if total > 0
-        ),
-        default=0.0,
-    )
+    scale = min((_scale(layer, sums) for layer in layers if layer), default=0.0)
     knots: dict[tuple[int, str], _Knot] = {}
     for layer in layers:
         y = _TOP
@@ -173,6 +166,18 @@ def _placed(links: Sequence[_Link], picture: Picture) -> tuple[dict[tuple[int, s
             knots[end] = _Knot(end[0], end[1], a, b, y + _SLOT / 2, len(knots))
             y += scale * (a + b) + _SLOT
     return knots, scale
+
+
+def _scale(layer: Sequence[tuple[int, str]], sums: Mapping[tuple[int, str], Floats]) -> float:
+    """Return the pixels of one of what is measured, so that the layer fits.
+
+    What has no touchpoint may be most of all there is: it makes the picture taller.
+    """
+    size = {end: float(sums[end].sum()) for end in layer}
+    known = sum(amount for (_, name), amount in size.items() if name != UNATTRIBUTED)
+    slots = _SLOT * len(layer)
+    whole = (_TALLEST - slots) / sum(size.values())
+    return min(whole, (_HEIGHT - slots) / known) if layer[0][0] < 3 and known else whole
 
 
 def _ribbons(
