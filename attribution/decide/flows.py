@@ -150,7 +150,7 @@ def opened(counts: Journeys, channels: Sequence[str], most: int = MOST - 2) -> O
     codes = np.flatnonzero(inside)
     nodes = rolled_nodes([counts.channels[code] for code in codes.tolist()], weights[codes], most)
     elsewhere = "(elsewhere)"
-    while elsewhere in counts.channels:
+    while elsewhere in counts.channels or (nodes["node"] == elsewhere).any():
         elsewhere = f"({elsewhere})"
     names = dict.fromkeys(counts.channels, elsewhere)
     names |= dict(zip(nodes["channel"], nodes["node"], strict=True))

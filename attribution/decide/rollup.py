@@ -44,10 +44,10 @@ def rolled_nodes(
         channels, how many the node stands for; rest, whether some that lie below it in the tree
         are drawn beside it.
     """
-    root = OTHERS
-    while root in channels:
-        root = f"({root})"
     ways = [_way_down(name) for name in channels]
+    root = OTHERS
+    while any(root in way for way in ways):
+        root = f"({root})"
     heavy: dict[str, float] = {}
     members: dict[str, list[int]] = {}
     for place, way in enumerate(ways):
