@@ -23,6 +23,7 @@ __all__ = ["MOST", "OTHERS", "rolled_nodes"]
 
 MOST = 12
 OTHERS = "(other channels)"
+_ALONE = 2.0  # a channel by itself tells more than a group as heavy
 
 
 def rolled_nodes(
@@ -55,19 +56,22 @@ def rolled_nodes(
             heavy[name] = heavy.get(name, 0.0) + float(weights[place])
             members.setdefault(name, []).append(place)
     above = {name: up for way in ways for up, name in zip([root, *way], way, strict=False)}
+    inner = set(above.values())
+    worth = {name: weight * (1.0 if name in inner else _ALONE) for name, weight in heavy.items()}
     # The lowest node taken so far that each channel lies below, and how many it still holds.
     held = [root] * len(ways)
     size = {root: len(ways)}
-    for name in sorted(heavy, key=lambda each: (-heavy[each], len(_way_down(each)), each)):
+    for name in sorted(worth, key=lambda each: (-worth[each], len(_way_down(each)), each)):
         up = above[name]
-        if up not in size:
+        while up not in size:
+            up = above[up]
+        inside = [place for place in members[name] if held[place] == up]
+        one_more = size[up] > len(inside)
+        if not inside or sum(count > 0 for count in size.values()) + one_more > most:
             continue
-        one_more = size[up] > len(members[name])
-        if sum(count > 0 for count in size.values()) + one_more > most:
-            continue
-        size[up] -= len(members[name])
-        size[name] = len(members[name])
-        for place in members[name]:
+        size[up] -= len(inside)
+        size[name] = len(inside)
+        for place in inside:
             held[place] = name
     counts = [size[node] for node in held]
     # What is left of a node may be one channel: it is drawn under its own name.

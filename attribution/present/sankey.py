@@ -200,7 +200,8 @@ def _ribbons(
             target=isolated(_end_name(target, words, picture)),
             what=_amount(*link.amounts, measure, words),
         )
-        for part, kind in ((1, ""), (0, " order")):
+        unknown = " unknown" if source.name == UNATTRIBUTED else ""
+        for part, kind in ((1, unknown), (0, f" order{unknown}")):
             thick = scale * link.amounts[part]
             if thick < _THINNEST:
                 continue

@@ -46,7 +46,9 @@ SMALL = flows(
 
 def ribbons(html: str) -> list[tuple[bool, int, int, float, float, float]]:
     """Return each band: whether of orders, its ends, where it begins and stops, and how thick."""
-    found = re.findall(r'<path class="ribbon( order)? b(\d+) b(\d+)" d="([^"]+)"', html)
+    found = re.findall(
+        r'<path class="ribbon( order)?(?: unknown)? b(\d+) b(\d+)" d="([^"]+)"', html
+    )
     out = []
     for kind, source, target, path in found:
         start, stop = re.match(r"M\S+ (\S+?)C\S+ \S+ \S+ \S+ \S+ (\S+?)v", path).groups()  # type: ignore[union-attr]
