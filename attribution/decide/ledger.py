@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from attribution.credit import Credit
     from attribution.model import Model
 
 __all__ = ["Ledger", "ledger", "untaxed", "write_ledger"]
@@ -61,15 +62,20 @@ class Ledger:
         of the first money column, over all orders the models were fitted on.
     money
         The money columns, whole fen of a store.
-    models
-        The models' names, in their order.
+    credits
+        What each model itself credits to channels, of all orders it was fitted on.
     """
 
     orders: pd.DataFrame
     entries: pd.DataFrame
     residuals: pd.DataFrame
     money: tuple[str, ...]
-    models: tuple[str, ...]
+    credits: Mapping[str, Credit]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models' names, in their order."""
+        return tuple(self.credits)
 
     def totals(self) -> pd.DataFrame:
         """Return one row per model and channel: model, channel, orders (shares), money columns."""
@@ -108,6 +114,7 @@ def ledger(
     until: str = "",
     minor: int = 1,
     tax_rate: str = "0",
+    interval: float | None = None,
 ) -> Ledger:
     """Return who shares each order under each model, to the fen.
 
@@ -128,6 +135,8 @@ def ledger(
     tax_rate
         Of the tax within the amounts as paid, such as "0.13". Other than 0, each money column has
         another beside it without tax, `..._untaxed`.
+    interval
+        Level of the intervals of the models' own credit, such as 0.95; None: none.
 
     Raises
     ------
@@ -139,7 +148,7 @@ def ledger(
     named = named_models(models)
     asked = _Asked(Days(since, until), _minor(minor), _rate(tax_rate), _main(journeys))
     source = _labelled(journeys)
-    fits = fitted(source, named)
+    fits = fitted(source, named, interval)
     orders, given, entries = [], [], []
     for batch in _orders(source):
         listed = _listed(batch, asked)
@@ -152,7 +161,7 @@ def ledger(
         entries=_frame(pa.concat_tables(entries)),
         residuals=_residuals(fits, given),
         money=asked.columns(listed.column_names),
-        models=tuple(named),
+        credits={fit.name: fit.credit for fit in fits},
     )
 
 
