@@ -101,16 +101,16 @@ def fitted(
     asked = [*models.values(), Shapley("rate")]
     if interval is None:
         *own, sets = tallies(journeys, asked)
-        credits = [model.credit(tally) for model, tally in zip(asked, own, strict=False)]
+        credited = [model.credit(tally) for model, tally in zip(asked, own, strict=False)]
     else:
         *parts, set_parts = block_tallies(journeys, asked)
         sets = sum_tallies(set_parts)
-        credits = [
+        credited = [
             credit_with_interval(model, part, interval)
             for model, part in zip(asked, parts, strict=False)
         ]
     found = []
-    for (name, model), credit in zip(models.items(), credits, strict=True):
+    for (name, model), credit in zip(models.items(), credited, strict=True):
         found.append(Fitted(name, credit, _shares(model, credit, sets)))
     return found
 
