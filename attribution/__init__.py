@@ -7,6 +7,7 @@ attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
 from attribution.assemble.opened import open_journeys, read_store
 from attribution.credit import Credit
 from attribution.decide.ledger import Ledger, ledger, write_ledger
+from attribution.decide.roi import Roi, roi
 from attribution.errors import (
     AttributionError,
     ConfigError,
@@ -63,6 +64,7 @@ __all__ = [
     "NoteKind",
     "PositionBased",
     "ReportError",
+    "Roi",
     "Rule",
     "Shapley",
     "Store",
@@ -89,6 +91,7 @@ __all__ = [
     "read_paths",
     "read_store",
     "read_touchpoints",
+    "roi",
     "shapley_by_position",
     "shipped",
     "tally_rows",

@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 
     Longs = NDArray[np.int64]
 
-__all__ = ["COST_COLUMNS", "PART_COLUMNS", "Hosts", "allocated", "cost_rows", "hosts_of"]
+__all__ = [
+    "COST_COLUMNS",
+    "NOWHERE",
+    "PART_COLUMNS",
+    "Hosts",
+    "allocated",
+    "cost_rows",
+    "hosts_of",
+    "rules_of",
+]
 
 COST_COLUMNS = (
     "cost_id",
@@ -81,7 +90,7 @@ _BY_SCOPE = {
 _PLACED = ("cost", "platform", "session", "line", "weight")
 _NARROW = ("line", "order", "session")
 # Notes of costs that belong to nothing known.
-_BLOCKS = ("unknown_order", "order_left_out", "order_not_paid", "unknown_session")
+NOWHERE = ("unknown_order", "order_left_out", "order_not_paid", "unknown_session")
 _GIVEN = {"sample": "sample", "lucky_bag": "lucky_bag"}
 
 _COSTS = Template("""
@@ -405,8 +414,8 @@ def allocated(
     """
     rules = rules or CostRules()
     costs, lines = costs.reset_index(drop=True), lines.reset_index(drop=True)
-    rule = _rules_of(costs, rules)
-    free = costs[~costs["note"].isin(_BLOCKS) & (rule != "none")]
+    rule = rules_of(costs, rules)
+    free = costs[~costs["note"].isin(NOWHERE) & (rule != "none")]
     placed = pd.concat(
         [
             _to_lines(free[free["scope"].isin(("line", "order"))], lines),
@@ -429,7 +438,7 @@ def allocated(
     return _told(_borne(placed, costs, lines, hosts), costs, rule)
 
 
-def _rules_of(costs: pd.DataFrame, rules: CostRules) -> NDArray[np.object_]:
+def rules_of(costs: pd.DataFrame, rules: CostRules) -> NDArray[np.object_]:
     """Return by what each cost is spread."""
     rule = costs["alloc"].fillna(costs["scope"].map(_BY_SCOPE)).astype(object)
     rule = costs["scope"].map(dict(rules.by_scope)).astype(object).fillna(rule)
@@ -543,7 +552,7 @@ def _told(placed: pd.DataFrame, costs: pd.DataFrame, rule: NDArray[np.object_]) 
     homeless |= (costs["scope"] == "channel") & ~costs["channel"].isin(PLATFORMS)
     by = pd.Series(rule, costs.index)
     why = _chosen(
-        (costs["note"].isin(_BLOCKS) & (by != "none"), ""),
+        (costs["note"].isin(NOWHERE) & (by != "none"), ""),
         (by == "none", "rule_none"),
         (by == "direct", "direct"),
         (costs["day"].isna(), "undated"),

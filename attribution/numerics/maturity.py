@@ -276,7 +276,7 @@ def tilts(
         over = np.bincount(place, kept, len(wanted)) - wanted
         step = np.divide(over, slope, out=np.zeros_like(over), where=slope < 0)
         found = found - step
-        if np.abs(step).max(initial=0.0) < 1e-12:  # noqa: PLR2004
+        if np.abs(step).max(initial=0.0) < 1e-12:
             break
     return found
 
@@ -311,7 +311,7 @@ def heterogeneity(sums: Triangle, parent: Floats, psi: float) -> float:
     expected = (parent * sums.at_risk).sum(axis=1)
     chance = psi * (parent * (1 - parent) * sums.squares).sum(axis=1)
     known = (expected > 0) & (chance > 0)
-    if known.sum() < 2:  # noqa: PLR2004
+    if known.sum() < 2:
         return 0.0
     ratio = refunded[known] / expected[known]
     weight = expected[known] ** 2 / chance[known]

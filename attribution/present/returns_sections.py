@@ -94,7 +94,7 @@ def _title(report: ReturnsReport) -> str:
         return words("returns_heading_none")
     big = curves.groups[(curves.groups["orders"] >= ENOUGH_ORDERS) & (curves.groups["group"] != "")]
     share, seen = report.share(total["returned_share"], 1), report.share(total["seen_share"])
-    if big["returned_share"].notna().sum() < 2:  # noqa: PLR2004 - one alone is not held apart
+    if big["returned_share"].notna().sum() < 2:
         return words("returns_heading_all", count=curves.days, share=share, seen=seen)
     most = big.loc[big["returned_share"].idxmax()]
     least = big.loc[big["returned_share"].idxmin()]
@@ -190,7 +190,7 @@ def _tested(report: ReturnsReport) -> str:
 
 def _points(report: ReturnsReport, error: float) -> str:
     text = report.words.percent(float(error) / 100, 1).rstrip("%")
-    return f"+{text}" if error >= 0.05 else text  # noqa: PLR2004 - what rounds to 0.0 has no sign
+    return f"+{text}" if error >= 0.05 else text
 
 
 def _reach(report: ReturnsReport) -> str:
