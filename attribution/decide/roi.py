@@ -22,7 +22,7 @@ import pandas as pd
 
 from attribution.assemble.store_journeys import StoreJourneys
 from attribution.credit import checked_level
-from attribution.decide.cost_places import placed_costs, reach_of
+from attribution.decide.cost_places import Reach, placed_costs, reach_of
 from attribution.decide.costs import cost_rows
 from attribution.decide.days import Days
 from attribution.decide.ledger import Ledger, ledger
@@ -76,6 +76,8 @@ class Roi:
         One row per model, channel and kind of cost: model, channel, kind, amount_fen.
     unplaced
         One row per kind and reason: kind, why, amount_fen; what `(unallocated)` is made of.
+    live
+        session ("platform:session_id") and channel: which channel a live session's is.
     headline
         The model whose figures lead.
     why_headline
@@ -92,6 +94,7 @@ class Roi:
     channels: pd.DataFrame
     costs: pd.DataFrame
     unplaced: pd.DataFrame
+    live: pd.DataFrame
     headline: str
     why_headline: str
     ledger: Ledger
@@ -226,12 +229,19 @@ def roi(
         channels=pd.concat(parts, ignore_index=True),
         costs=pd.concat(sums, ignore_index=True)[["model", "channel", "kind", "amount_fen"]],
         unplaced=unplaced[lead].reset_index(drop=True),
+        live=_live(reach),
         headline=lead,
         why_headline=why,
         ledger=book,
         returns=returns,
         interval=level,
     )
+
+
+def _live(reach: Reach) -> pd.DataFrame:
+    """Return the channel of each session."""
+    found = reach.rows[reach.rows["scope"] == "session"].rename(columns={"key": "session"})
+    return found[["session", "channel"]].reset_index(drop=True)
 
 
 def _t(level: float) -> float:
