@@ -234,7 +234,7 @@ def profit_and_loss(report: RoiReport) -> Fragment:
         for place, (name, amount, pieces, kind) in enumerate(lines)
     ]
     head = [words("roi_step"), "", report.unit.label, words("roi_of_kept")]
-    grid = table(head, body, kinds=["name", "plot", "", ""], name="steps")
+    grid = table(head, body, kinds=["name", "plot", "", "low"], name="plots")
     note = words(
         "roi_pl_note",
         level=report.level,
@@ -333,7 +333,7 @@ def by_channel(report: RoiReport) -> Fragment:
     grid = table(
         head,
         body,
-        kinds=["name", "", "", "plot", "", "low", "rank", "", "low", "low", "low", "verdict"],
+        kinds=["name", "low", "low", "plot", "", "low", "rank", *["low"] * 4, "verdict"],
         rows=kinds,
         name="plots money",
     )
@@ -614,9 +614,9 @@ def by_offer(report: RoiReport) -> Fragment:
     grid = table(
         head,
         body,
-        kinds=["name", "name", "plot", "", "", "", ""],
+        kinds=["name", "low", "plot", "low", "", "low", "low"],
         rows=[""] * len(shown) + ["rest"],
-        name="offers",
+        name="plots",
     )
     return page(
         words.language,
