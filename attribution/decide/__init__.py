@@ -1,0 +1,1 @@
+"""From credit and the store's tables to money and action."""
