@@ -235,47 +235,72 @@ GROUP BY platform, day
 ORDER BY platform, day
 """
 
-_SAYS_DAYS = """
-SELECT claimer, day,
-    CAST(sum(orders) AS BIGINT) AS says_orders, CAST(sum(says_fen) AS BIGINT) AS says_fen,
-    CAST(sum(stands_fen) AS BIGINT) AS stands_fen
-FROM (
-    SELECT claimer, day, times AS orders, says_fen, stands_fen FROM claimed_orders
-    UNION ALL
-    SELECT claimer, day, NULL, says_fen, NULL FROM claimed_totals
-)
-GROUP BY claimer, day
-ORDER BY claimer, day
+# What a claimer could have sold: the net orders of all its platforms.
+_SOLD_DAYS = """
+SELECT m.claimer, n.day,
+    CAST(sum(n.net_orders) AS BIGINT) AS net_orders, CAST(sum(n.net_fen) AS BIGINT) AS net_fen
+FROM claim_markets AS m
+JOIN net_days AS n USING (platform)
+GROUP BY m.claimer, n.day
 """
 
-_REASONS = """
-SELECT claimer, 'orders' AS told, CAST(sum(times) AS BIGINT) AS says_orders,
-    CAST(sum(says_fen) AS BIGINT) AS says_fen,
-    CAST(sum(times - 1) AS BIGINT) AS again_orders,
-    CAST(sum(again_fen) AS BIGINT) AS again_fen,
-    count(*) FILTER (WHERE state = 'unknown') AS unknown_orders,
-    CAST(sum(unknown_fen) AS BIGINT) AS unknown_fen,
-    count(*) FILTER (WHERE state = 'excluded') AS excluded_orders,
-    CAST(sum(excluded_fen) AS BIGINT) AS excluded_fen,
-    count(*) FILTER (WHERE state = 'unpaid') AS unpaid_orders,
-    CAST(sum(unpaid_fen) AS BIGINT) AS unpaid_fen,
-    count(*) FILTER (WHERE earned_fen = 0) AS differs_orders,
-    CAST(sum(differs_fen) AS BIGINT) AS differs_fen,
-    count(*) FILTER (WHERE earned_fen > 0 AND wider_fen = 0 AND stands_fen = 0)
-        AS refunded_orders,
-    CAST(sum(refunded_fen) AS BIGINT) AS refunded_fen,
-    count(*) FILTER (WHERE wider_fen > 0) AS wider_orders,
-    CAST(sum(wider_fen) AS BIGINT) AS wider_fen,
-    count(*) FILTER (WHERE stands_fen > 0) AS stands_orders,
-    CAST(sum(stands_fen) AS BIGINT) AS stands_fen
-FROM claimed_orders
-GROUP BY claimer
-UNION ALL BY NAME
-SELECT claimer, 'totals' AS told, CAST(sum(says_fen) AS BIGINT) AS says_fen,
-    CAST(sum(wider_fen) AS BIGINT) AS wider_fen
-FROM claimed_totals
-GROUP BY claimer
-ORDER BY claimer
+_DAYS = """
+WITH told AS (
+    SELECT claimer, day, times AS says_orders, says_fen, stands_fen FROM claimed_orders
+    UNION ALL
+    SELECT claimer, day, NULL, says_fen, NULL FROM claimed_totals
+),
+said AS (
+    SELECT claimer, day,
+        CAST(sum(says_orders) AS BIGINT) AS says_orders, CAST(sum(says_fen) AS BIGINT) AS says_fen,
+        CAST(sum(stands_fen) AS BIGINT) AS stands_fen
+    FROM told
+    GROUP BY claimer, day
+)
+SELECT claimer, day, said.says_orders, coalesce(said.says_fen, 0) AS says_fen, said.stands_fen,
+    coalesce(sold.net_orders, 0) AS net_orders, coalesce(sold.net_fen, 0) AS net_fen,
+    CAST(coalesce(said.says_fen, 0) AS DOUBLE) / nullif(sold.net_fen, 0) AS ratio
+FROM said
+FULL JOIN claimer_sold_days AS sold USING (claimer, day)
+ORDER BY claimer, day NULLS LAST
+"""
+
+_PARTS = """
+WITH told AS (
+    SELECT claimer, times AS says_orders, says_fen,
+        times - 1 AS again_orders, again_fen,
+        CAST(state = 'unknown' AS BIGINT) AS unknown_orders, unknown_fen,
+        CAST(state = 'excluded' AS BIGINT) AS excluded_orders, excluded_fen,
+        CAST(state = 'unpaid' AS BIGINT) AS unpaid_orders, unpaid_fen,
+        CAST(coalesce(earned_fen = 0, FALSE) AS BIGINT) AS differs_orders, differs_fen,
+        CAST(coalesce(earned_fen > 0, FALSE) AND wider_fen + stands_fen = 0 AS BIGINT)
+            AS refunded_orders,
+        refunded_fen,
+        CAST(wider_fen > 0 AS BIGINT) AS wider_orders, wider_fen,
+        CAST(stands_fen > 0 AS BIGINT) AS stands_orders, stands_fen
+    FROM claimed_orders
+    UNION ALL BY NAME
+    SELECT claimer, says_fen, wider_fen FROM claimed_totals
+),
+summed AS (
+    SELECT claimer, sum(COLUMNS(* EXCLUDE (claimer))) FROM told GROUP BY claimer
+),
+sold AS (
+    SELECT claimer, sum(net_orders) AS net_orders, sum(net_fen) AS net_fen
+    FROM claimer_sold_days
+    GROUP BY claimer
+)
+SELECT m.claimer, m.platforms, CAST(COLUMNS(s.* EXCLUDE (claimer)) AS BIGINT),
+    CAST(coalesce(t.net_orders, 0) AS BIGINT) AS net_orders,
+    CAST(coalesce(t.net_fen, 0) AS BIGINT) AS net_fen
+FROM (
+    SELECT claimer, string_agg(platform, ', ' ORDER BY platform) AS platforms
+    FROM claim_markets
+    GROUP BY claimer
+) AS m
+LEFT JOIN summed AS s USING (claimer)
+LEFT JOIN sold AS t USING (claimer)
+ORDER BY m.claimer
 """
 
 _CAMPAIGNS = """
@@ -287,18 +312,29 @@ WITH named AS (
     FROM ranked_claims AS r
     JOIN claimed_orders AS c USING (claimer, platform, order_id)
     GROUP BY ALL
-)
-SELECT claimer, campaign_id,
-    CAST(sum(claims) AS BIGINT) AS claims, CAST(sum(orders) AS BIGINT) AS says_orders,
-    CAST(sum(says_fen) AS BIGINT) AS says_fen, CAST(sum(again_fen) AS BIGINT) AS again_fen,
-    CAST(sum(net_fen) AS BIGINT) AS net_fen
-FROM (
-    SELECT claimer, campaign_id, claims, 1 AS orders, says_fen, again_fen, net_fen FROM named
+),
+told AS (
+    SELECT claimer, campaign_id, claims, 1 AS says_orders, says_fen, again_fen, net_fen FROM named
     UNION ALL
     SELECT claimer, campaign_id, 1, NULL, says_fen, NULL, NULL FROM claimed_totals
+),
+summed AS (
+    SELECT claimer, campaign_id,
+        CAST(sum(claims) AS BIGINT) AS claims, CAST(sum(says_orders) AS BIGINT) AS says_orders,
+        CAST(sum(says_fen) AS BIGINT) AS says_fen, CAST(sum(again_fen) AS BIGINT) AS again_fen,
+        CAST(sum(net_fen) AS BIGINT) AS net_fen
+    FROM told
+    GROUP BY claimer, campaign_id
+),
+sold AS (
+    SELECT claimer, sum(net_fen) AS whole_fen FROM claimer_sold_days GROUP BY claimer
 )
-GROUP BY claimer, campaign_id
-ORDER BY claimer, says_fen DESC, campaign_id NULLS LAST
+SELECT s.*,
+    CAST(s.says_fen AS DOUBLE) / nullif(s.net_fen, 0) AS ratio,
+    CAST(s.says_fen AS DOUBLE) / nullif(t.whole_fen, 0) AS share
+FROM summed AS s
+LEFT JOIN sold AS t USING (claimer)
+ORDER BY s.claimer, s.says_fen DESC, s.campaign_id NULLS LAST
 """
 
 # Whatever a preset takes: every claim that names an order and was not withdrawn.
@@ -430,8 +466,9 @@ def claim_steps(
             _NET_ORDERS.substitute(within=within),
         ),
         Step("net_days", "what was kept, by platform and day", _NET_DAYS),
-        Step("claim_days", "what is claimed, by claimer and day", _SAYS_DAYS),
-        Step("claim_reasons", "what is claimed, by claimer, and what of it stands", _REASONS),
+        Step("claimer_sold_days", "what a claimer could have sold, by day", _SOLD_DAYS),
+        Step("claim_days", "what is claimed and what was kept, by claimer and day", _DAYS),
+        Step("claim_parts", "what is claimed, by claimer, and what of it stands", _PARTS),
         Step("claim_campaigns", "what is claimed, by campaign", _CAMPAIGNS),
         Step("claims_said", "all claims by kind and window, taken or not", _SAID),
         Step("claim_voices", "every claim that names an order, whatever the rules", _VOICES),

@@ -44,13 +44,14 @@ _FRAMES = {
     "markets": "SELECT * FROM claim_markets",
     "net": "SELECT * FROM net_days",
     "days": "SELECT * FROM claim_days",
-    "reasons": "SELECT * FROM claim_reasons",
+    "parts": "SELECT * FROM claim_parts",
     "campaigns": "SELECT * FROM claim_campaigns",
     "twice": "SELECT * FROM claims_twice",
     "overlap": "SELECT * FROM claims_overlap",
     "unclaimed": "SELECT * FROM unclaimed_orders",
     "said": "SELECT * FROM claims_said",
 }
+_AS_THEY_ARE = ("days", "campaigns", "orders", "twice", "overlap", "unclaimed", "said")
 _WHOLE = {
     pa.int64(): pd.Int64Dtype(),
     pa.bool_(): pd.BooleanDtype(),
@@ -193,14 +194,12 @@ def claims(
     markets = found["markets"].groupby("claimer")["platform"].agg(tuple)
     sold_on = {str(claimer): platforms for claimer, platforms in markets.items()}
     net = found["net"]
-    parts = _against(_parts(found["reasons"], sold_on), net, sold_on)
+    parts = found["parts"]
     return Claims(
-        claimers=_claimers(parts, found["said"], sold_on, _credited(credits, known, store)),
+        claimers=_claimers(parts, found["said"], _credited(credits, known, store)),
         why=_why(parts),
         platforms=_platforms(parts, sold_on, net),
-        days=_days(found["days"], sold_on, net),
-        campaigns=_campaigns(found["campaigns"], parts),
-        **{name: found[name] for name in ("orders", "twice", "overlap", "unclaimed", "said")},
+        **{name: found[name] for name in _AS_THEY_ARE},
         rules={name: known.get(name, Preset(name)) for name in sold_on},
     )
 
@@ -233,19 +232,6 @@ def _checked_period(since: str, until: str) -> None:
 # ---------------------------------------------------------------------- small frames
 
 
-def _against(
-    frame: pd.DataFrame, net: pd.DataFrame, sold_on: Mapping[str, tuple[str, ...]], *by: str
-) -> pd.DataFrame:
-    """Return, for each claimer, the net orders and money of its platforms beside the frame's."""
-    pairs = [(claimer, platform) for claimer, each in sold_on.items() for platform in each]
-    sold = pd.DataFrame(pairs, columns=["claimer", "platform"]).merge(net, on="platform")
-    sums = sold.groupby(["claimer", *by], as_index=False)[["net_orders", "net_fen"]].sum()
-    both = frame.merge(sums, on=["claimer", *by], how="outer")
-    columns = ["net_orders", "net_fen"]
-    both[columns] = both[columns].fillna(0).astype("Int64")
-    return both
-
-
 def _ratio(part: pd.Series, whole: pd.Series) -> pd.Series:
     """Return a ratio, missing where there is nothing to hold against or nothing is known."""
     parts = part.astype("Float64").to_numpy(np.float64, na_value=np.nan)
@@ -254,33 +240,21 @@ def _ratio(part: pd.Series, whole: pd.Series) -> pd.Series:
     return pd.Series(share, index=part.index)
 
 
-def _parts(reasons: pd.DataFrame, sold_on: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
-    """Return what each claimer says and its parts, a row for each; what is not told is missing."""
-    parts = [name for name in reasons.columns if name not in ("claimer", "told")]
-    sums = reasons.groupby("claimer")[parts].sum(min_count=1)
-    sums = sums.reindex(pd.Index(sorted(sold_on), name="claimer"))
-    sums["says_fen"] = sums["says_fen"].fillna(0)
-    return sums.astype("Int64").reset_index()
-
-
 def _claimers(
-    parts: pd.DataFrame,
-    said: pd.DataFrame,
-    sold_on: Mapping[str, tuple[str, ...]],
-    credited: Mapping[str, float],
+    parts: pd.DataFrame, said: pd.DataFrame, credited: Mapping[str, float]
 ) -> pd.DataFrame:
-    taken = said[said["left_out"].isna()].groupby("claimer")
-    windows = taken["window_days"].max()
-    names = taken["names_orders"].any()
+    taken = said["left_out"].isna()
+    windows = said["window_days"].where(taken).groupby(said["claimer"]).max()
+    names = (said["names_orders"] & taken).groupby(said["claimer"]).any()
     claimer = parts["claimer"]
     return pd.DataFrame(
         {
             "claimer": claimer,
-            "platforms": claimer.map(lambda name: ", ".join(sold_on[name])).astype("str"),
-            "names_orders": claimer.map(names).fillna(False).astype(bool),
+            "platforms": parts["platforms"],
+            "names_orders": claimer.map(names).astype(bool),
             "window_days": claimer.map(windows).astype("Int64"),
             "says_orders": parts["says_orders"],
-            "says_fen": parts["says_fen"],
+            "says_fen": parts["says_fen"].fillna(0),
             "net_orders": parts["net_orders"],
             "net_fen": parts["net_fen"],
             "orders_ratio": _ratio(parts["says_orders"], parts["net_orders"]),
@@ -294,38 +268,19 @@ def _claimers(
 
 def _why(parts: pd.DataFrame) -> pd.DataFrame:
     """Return the gap between what is said and what was sold, by reason."""
-    gaps = {
-        "orders": parts["says_orders"] - parts["net_orders"],
-        "fen": parts["says_fen"] - parts["net_fen"],
+    known = {
+        "orders": parts[[f"{reason}_orders" for reason in REASONS[:-1]]],
+        "fen": parts[[f"{reason}_fen" for reason in REASONS[:-1]]].fillna(0),
     }
-    found = []
-    for place, reason in enumerate(REASONS[:-1]):
-        found.append(
-            pd.DataFrame(
-                {
-                    "claimer": parts["claimer"],
-                    "place": place,
-                    "reason": reason,
-                    "orders": parts[f"{reason}_orders"],
-                    "fen": parts[f"{reason}_fen"].fillna(0),
-                }
-            )
-        )
-    known = pd.concat(found, ignore_index=True)
-    sums = known.groupby("claimer", sort=False)["fen"].sum().reindex(parts["claimer"])
-    counts = known.groupby("claimer", sort=False)["orders"].sum(min_count=1)
-    counts = counts.reindex(parts["claimer"])
-    rest = pd.DataFrame(
-        {
-            "claimer": parts["claimer"],
-            "place": len(found),
-            "reason": REASONS[-1],
-            "orders": gaps["orders"] - counts.array,
-            "fen": gaps["fen"] - sums.array,
-        }
-    )
-    every = pd.concat([known, rest], ignore_index=True).sort_values(["claimer", "place"])
-    return every.drop(columns="place").reset_index(drop=True)
+    says = {"orders": parts["says_orders"], "fen": parts["says_fen"].fillna(0)}
+    found = {}
+    for unit, table in known.items():
+        rest = says[unit] - parts[f"net_{unit}"] - table.sum(axis=1, skipna=False)
+        every = table.assign(rest=rest).to_numpy(object).ravel()
+        found[unit] = pd.array(every, "Int64")
+    claimers = parts["claimer"].repeat(len(REASONS)).reset_index(drop=True)
+    reasons = pd.Series([*REASONS] * len(parts), dtype="str")
+    return pd.DataFrame({"claimer": claimers, "reason": reasons, **found})
 
 
 def _platforms(
@@ -353,24 +308,6 @@ def _platforms(
     )
     frame["ratio"] = _ratio(frame["says_fen"], frame["net_fen"])
     return frame.sort_values("platforms", ignore_index=True)
-
-
-def _days(
-    days: pd.DataFrame, sold_on: Mapping[str, tuple[str, ...]], net: pd.DataFrame
-) -> pd.DataFrame:
-    both = _against(days, net, sold_on, "day")
-    both["says_fen"] = both["says_fen"].fillna(0)
-    both["ratio"] = _ratio(both["says_fen"], both["net_fen"])
-    columns = ["says_orders", "says_fen", "stands_fen", "net_orders", "net_fen", "ratio"]
-    return both.sort_values(["claimer", "day"], ignore_index=True)[["claimer", "day", *columns]]
-
-
-def _campaigns(campaigns: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
-    whole = campaigns["claimer"].map(parts.set_index("claimer")["net_fen"])
-    return campaigns.assign(
-        ratio=_ratio(campaigns["says_fen"], campaigns["net_fen"]),
-        share=_ratio(campaigns["says_fen"], whole),
-    )
 
 
 def _credited(
