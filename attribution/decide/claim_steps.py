@@ -364,10 +364,11 @@ twice AS (
 SELECT t.platform, t.order_id, min(v.day) AS day,
     (['claimers', 'kinds', 'windows', 'ads', 'same'])[t.rank] AS why,
     count(*) AS claims,
-    string_agg(
-        DISTINCT v.claimer || ' ' || v.kind || coalesce(' ' || v.window_days || 'd', ''),
-        '; ' ORDER BY v.claimer || ' ' || v.kind || coalesce(' ' || v.window_days || 'd', '')
-    ) AS voices,
+    string_agg(DISTINCT v.claimer, '; ' ORDER BY v.claimer) AS claimers,
+    string_agg(DISTINCT v.kind, ', ' ORDER BY v.kind) AS kinds,
+    array_to_string(
+        list_sort(list(DISTINCT v.window_days) FILTER (WHERE v.window_days IS NOT NULL)), ', '
+    ) AS windows,
     CAST(sum(v.amount_fen) AS BIGINT) AS says_fen,
     CAST(coalesce(sum(v.amount_fen) FILTER (WHERE v.left_out IS NULL), 0) AS BIGINT) AS taken_fen,
     any_value(s.net_fen) AS net_fen

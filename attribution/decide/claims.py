@@ -100,9 +100,10 @@ class Claims:
         `says_fen` add up to it, without `earned_fen`, the money of the claimed lines as paid.
         `state` is kept, part_refunded, refunded, unpaid, excluded or unknown.
     twice
-        platform, order_id, day, why, claims, voices, says_fen, taken_fen, net_fen: orders claimed
-        more than once, by `claimers`, or by one in several `kinds`, `windows` or `ads`, or the
-        `same`. Every claim counts here, taken or not; lines of one order are no double.
+        platform, order_id, day, why, claims, claimers, kinds, windows, says_fen, taken_fen,
+        net_fen: orders claimed more than once, `why` by several `claimers`, or by one in several
+        `kinds`, `windows` or `ads`, or the `same`. Every claim counts here, taken or not; lines of
+        one order are no double.
     overlap
         claimer, kind, other_claimer, other_kind, orders, net_fen: orders both claim; an entry with
         itself is all it claims.
