@@ -247,7 +247,7 @@ def claim_days(
     step = -(-len(names) // 7)  # seven names have room on a phone
 
     def y(amount: float) -> float:
-        return floor - (floor - ceiling) * amount / largest
+        return floor - (floor - ceiling) * max(amount, 0.0) / largest
 
     parts = [
         Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(ceiling),

@@ -14,13 +14,14 @@ from attribution.names import __version__
 from attribution.present import charts
 from attribution.present.markup import Fragment, figure, joined, page, row, section, style, table
 from attribution.present.report import sentences
+from attribution.present.words import Unit
 from attribution.store.channels import platform_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from attribution.decide.claims import Claims
-    from attribution.present.words import Unit, Words
+    from attribution.present.words import Words
 
 __all__ = [
     "ClaimsReport",
@@ -40,6 +41,7 @@ _COLUMNS = 6  # claimers whose reasons stand side by side
 _DRAWN = 31  # days of a small chart
 _LISTED = 14  # days of a table
 _UNKNOWN = ("again", "unknown", "excluded", "unpaid", "differs", "refunded")  # of totals
+_ROOM = 10_000_000  # of the currency: what fits a column in full
 _REASONS = {
     "again": "why_again",
     "unknown": "why_unknown",
@@ -203,7 +205,7 @@ def _finding(report: ClaimsReport) -> str:
     most = compared.iloc[0]
     if most["ratio"] <= 1 and len(named):
         lost = (named["says_fen"] - named["stands_fen"]).astype(int)
-        worst = named.loc[lost.idxmax()]
+        worst = named.loc[lost == lost.max()].iloc[0]
         return words(
             "claims_headline_stands",
             claimer=words.short(report.name(worst["claimer"])),
@@ -304,10 +306,14 @@ def _claimer_row(
         ),
         report.written(claimer["says_fen"], unit),
         report.written(claimer["net_fen"], unit),
-        report.share(claimer["ratio"]),
+        _ratio(report, claimer["ratio"], "spread"),
         report.written(claimer["stands_fen"], unit),
     ]
-    return [*cells, report.written(claimer["credited_fen"], unit)] if credited else cells
+    if credited:
+        # A model that knows no buyer of a channel gives it nothing: that is no estimate.
+        given = claimer["credited_fen"]
+        cells.append(report.written(given, unit) if given else "–")
+    return cells
 
 
 def _legend(marks: dict[str, str]) -> Markup:
@@ -325,14 +331,12 @@ def why(report: ClaimsReport) -> Fragment:
     if not report.any:
         return page(words.language, section(kicker, words("claims_nothing")))
     shown = ranked.iloc[:_COLUMNS]
-    gaps = report.claims.why.pivot_table(
-        index="reason", columns="claimer", values="fen", aggfunc="sum"
-    )
-    gaps = gaps.reindex(index=REASONS, columns=shown["claimer"]).astype("Int64")
+    indexed = report.claims.why.set_index(["reason", "claimer"])["fen"]
+    gaps = {reason: indexed.xs(reason) for reason in REASONS}
     says = shown.set_index("claimer")["says_fen"]
     net = shown.set_index("claimer")["net_fen"]
     totals = set(shown["claimer"][~shown["names_orders"]])
-    unit = words.money_unit(float(max(says.max(), net.max(), gaps.abs().max().max())))
+    unit = _exact(words, float(max(says.max(), net.max())))
 
     def line(name: str, amounts: pd.Series, sign: int = 1, dashes: Iterable[str] = ()) -> list[str]:
         written = (
@@ -343,12 +347,12 @@ def why(report: ClaimsReport) -> Fragment:
 
     body, kinds = [line(words("why_says"), says)], ["part"]
     for reason in REASONS[:-1]:
-        if (gaps.loc[reason] != 0).any():
+        if (gaps[reason] != 0).any():
             dashes = totals if reason in _UNKNOWN else ()
-            body.append(line(words(_REASONS[reason]), gaps.loc[reason], -1, dashes))
+            body.append(line(words(_REASONS[reason]), gaps[reason], -1, dashes))
             kinds.append("")
-    body.append(line(words("why_stands"), net + gaps.loc["rest"]))
-    body.append(line(words("why_rest"), gaps.loc["rest"], -1))
+    body.append(line(words("why_stands"), net + gaps["rest"]))
+    body.append(line(words("why_rest"), gaps["rest"], -1))
     body.append(line(words("why_net"), net))
     kinds += ["part", "", "sum"]
     note = words("why_note")
@@ -373,6 +377,13 @@ def why(report: ClaimsReport) -> Fragment:
             ),
         ),
     )
+
+
+def _exact(words: Words, largest: float, decimals: int = 2) -> Unit:
+    """Return a unit that shows an amount in full, where the column has room for it."""
+    if largest >= _ROOM * words.minor:
+        return words.money_unit(largest)
+    return Unit(words.minor, words.currency, decimals)
 
 
 def _why_title(report: ClaimsReport) -> str:
@@ -443,13 +454,13 @@ def _markets(report: ClaimsReport) -> Markup:
     unit = words.money_unit(float(frame[["says_fen", "net_fen"]].to_numpy(float).max(initial=0.0)))
     body: list[list[Markup | str]] = [
         [
-            _name(report.platforms(each.platforms)),
-            words.listed([report.name(name) for name in _split(each.claimers)]) or "–",
-            report.written(each.says_fen, unit) if each.claimers else "–",
-            report.written(each.net_fen, unit),
-            report.share(each.ratio) if each.claimers else "–",
+            _name(report.platforms(each["platforms"])),
+            words.listed([report.name(name) for name in _split(each["claimers"])]) or "–",
+            report.written(each["says_fen"], unit) if each["claimers"] else "–",
+            report.written(each["net_fen"], unit),
+            _ratio(report, each["ratio"]) if each["claimers"] else "–",
         ]
-        for each in ranked.itertuples()
+        for _, each in ranked.iterrows()
     ]
     compared = ranked[ranked["claimers"] != ""].dropna(subset=["ratio"])
     title = words("markets_heading_none")
@@ -534,7 +545,7 @@ def _days_title(report: ClaimsReport, days: pd.DataFrame) -> str:
 def _day_table(report: ClaimsReport, days: pd.DataFrame, dates: Sequence[str]) -> Markup:
     words = report.words
     by_claimer = days.pivot_table(index="claimer", columns="day", values="ratio", dropna=False)
-    by_claimer = by_claimer.reindex(index=report.ranked["claimer"], columns=dates)
+    by_claimer = by_claimer.reindex(index=report.ranked["claimer"], columns=[*dates])
 
     def cell(ratio: float) -> Markup | str:
         if pd.isna(ratio):
@@ -564,9 +575,9 @@ def campaigns(report: ClaimsReport) -> Fragment:
     if not len(ranked):
         return page(words.language, section(kicker, words("claims_nothing")))
     shown, rest = _parted(ranked)
-    unit = words.money_unit(float(ranked["says_fen"].max()))
+    unit = _exact(words, float(ranked["says_fen"].max()), 0)
 
-    def campaign(value: object) -> str:
+    def campaign(value: str | float) -> str:
         return words("campaigns_unnamed") if pd.isna(value) else str(value)
 
     body = [
@@ -605,7 +616,8 @@ def campaigns(report: ClaimsReport) -> Fragment:
         words("says_ratio"),
         words("campaigns_share"),
     ]
-    drawing = table(heads, body, kinds=["name", "why", "", "", "", "", "", ""], rows=rows)
+    kinds = ["name", "why", "", "", "", "", "", ""]
+    drawing = table(heads, body, kinds=kinds, rows=rows, name="wide")
     return page(words.language, section(kicker, title, figure(drawing, words("campaigns_note"))))
 
 
@@ -816,7 +828,7 @@ def rules(report: ClaimsReport) -> Fragment:
         section(
             kicker,
             title,
-            figure(table(heads, body, kinds=kinds, name="reasons"), words("rules_note")),
+            figure(table(heads, body, kinds=kinds, name="stacked"), words("rules_note")),
             _said(report),
         ),
     )
@@ -895,6 +907,12 @@ def _split(text: str) -> list[str]:
 def _name(name: object) -> Markup:
     """Return a cell that shows a name in full when pointed at."""
     return Markup('<td class="name" title="{0}">{0}</td>').format(name)
+
+
+def _ratio(report: ClaimsReport, ratio: float, kind: str = "") -> Markup:
+    """Return a cell with a ratio; one beyond all sales is bold."""
+    beyond = " strong" if ratio > 1 else ""
+    return Markup('<td class="{}{}">{}</td>').format(kind, beyond, report.share(ratio))
 
 
 def _order(report: ClaimsReport, each: pd.Series) -> Markup:
