@@ -129,7 +129,7 @@ def test_totals_are_never_shown_as_checked(few: Claims) -> None:
     assert text.count('<rect class="claimed" ') == 2  # Qianchuan's row, and the legend
     assert "else: says ¥20k without naming orders, kept ¥10k" in text
     [row] = [row for row in rows_of(text) if row[0] == "else" and row[1] == ""]
-    assert row[2:] == ["20,000", "10,000", "200.0%", "–"]
+    assert row[2:] == ["20.0", "10.0", "200.0%", "–"]
 
 
 def test_a_model_s_credit_stands_beside_the_claims(sample: Claims) -> None:
