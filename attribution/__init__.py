@@ -6,6 +6,7 @@ attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
 
 from attribution.assemble.opened import open_journeys, read_store
 from attribution.credit import Credit
+from attribution.decide.claims import Claims, claims
 from attribution.decide.ledger import Ledger, ledger, write_ledger
 from attribution.decide.roi import Roi, roi
 from attribution.errors import (
@@ -46,6 +47,7 @@ from attribution.tally import Tally, tally_rows, tally_weights
 
 __all__ = [
     "AttributionError",
+    "Claims",
     "Comparison",
     "ConfigError",
     "Credit",
@@ -74,6 +76,7 @@ __all__ = [
     "__version__",
     "attribute",
     "check_model",
+    "claims",
     "compare",
     "default_models",
     "difference",
