@@ -69,8 +69,8 @@ class Roi:
         One row per model and channel, the largest contribution first, then `(unattributed)` and
         `(unallocated)`: model, channel, orders (shares), gross_fen, net_fen, net_expected_fen,
         cost_fen, spend_fen, contribution_fen (of net to date), contribution_expected_fen, low_fen
-        and high_fen (of that; NaN without intervals), roas, contribution_roi, cost_per_order_fen
-        (spend per order), break_even_fen (gross at which the costs that do not grow with it are
+        and high_fen (of that), net_low_fen and net_high_fen (of net_expected_fen), roas,
+        contribution_roi, cost_per_order_fen (spend per order), break_even_fen (gross at which the costs that do not grow with it are
         earned back, at this channel's margin; NaN where no gross does).
     costs
         One row per model, channel and kind of cost: model, channel, kind, amount_fen.
@@ -220,11 +220,19 @@ def roi(
         kinds = pd.concat([follow, placed.by_channel])
         kinds = kinds.groupby(["channel", "kind"], sort=True)["amount_fen"].sum().reset_index()
         sums.append(kinds.assign(model=model))
-        sampled = _sampling_errors(whole, mine, book.orders, own, model)
         coming = returns.expected_by(_whole_parts(mine)).set_index("label")["sd_fen"]
-        error = np.hypot(sampled, coming.reindex(sampled.index).to_numpy())
+        kept = book.orders["net_expected_fen"].to_numpy(float)
+        left = kept - own.sum(axis="columns").to_numpy()
+        moves = _moves(whole, model)
+        margins = {
+            name: np.hypot(sampled, coming.reindex(sampled.index).to_numpy()) * _t(level)
+            for name, sampled in (
+                ("net", _sampling_errors(mine, book.orders, kept, moves)),
+                ("left", _sampling_errors(mine, book.orders, left, moves)),
+            )
+        }
         growing = follow.groupby("channel")["amount_fen"].sum()
-        parts.append(_table(model, totals, kinds, growing, error * _t(level)))
+        parts.append(_table(model, totals, kinds, growing, margins))
     return Roi(
         channels=pd.concat(parts, ignore_index=True),
         costs=pd.concat(sums, ignore_index=True)[["model", "channel", "kind", "amount_fen"]],
@@ -354,38 +362,41 @@ def _whole_parts(entries: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _sampling_errors(
-    whole: Ledger, entries: pd.DataFrame, orders: pd.DataFrame, own: pd.DataFrame, model: str
-) -> pd.Series[float]:
-    """Return the standard error, by channel, of what orders contribute: of who happened to buy.
+def _moves(whole: Ledger, model: str) -> NDArray[np.float64]:
+    """Return (64, channels) by how much a model would share otherwise without each block of people.
 
-    One block of people is left out at a time. A model that learns its shares would share otherwise
-    without them: to first order, by as much as its own credit then moves against the ledger's.
+    To first order, by as much as its own credit then moves against the ledger's; 1 for rules of
+    thumb, which learn nothing.
     """
+    mine = whole.entries[(whole.entries["model"] == model).to_numpy()]
+    names, credit = mine["channel"].cat.categories, whole.credits[model]
+    place = pd.Index([*credit.channels, ORGANIC, UNATTRIBUTED]).get_indexer(names)
+    if credit.replicates is None:
+        return np.ones((BLOCKS, len(names)))
+    value = credit.measures.index(VALUE)
+    amounts = mine[whole.money[0]].to_numpy(float)
+    block = whole.orders["block"].to_numpy()[_order_rows(mine, whole.orders)]
+    code = mine["channel"].cat.codes.to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_model = credit.replicates[:, place, value] / credit.rows[place, value]
+        of_ledger = _left_out(mine, block, amounts) / np.bincount(code, amounts, len(names))
+        ratio = of_model / of_ledger
+    return np.where(np.isfinite(ratio) & (place >= 0), ratio, 1.0)
+
+
+def _sampling_errors(
+    entries: pd.DataFrame,
+    orders: pd.DataFrame,
+    worth: NDArray[np.float64],
+    moves: NDArray[np.float64],
+) -> pd.Series[float]:
+    """Return the standard error, by channel, of what orders are worth: of who happened to buy."""
     row = _order_rows(entries, orders)
-    worth = (orders["net_expected_fen"] - own.sum(axis="columns").to_numpy()).to_numpy(float)
-    names = entries["channel"].cat.categories
     block = orders["block"].to_numpy()[row]
     mine = _left_out(entries, block, entries["share"].to_numpy(float) * worth[row])
-    every = whole.entries[(whole.entries["model"] == model).to_numpy()]
-    money = whole.money[0]
-    block = whole.orders["block"].to_numpy()[_order_rows(every, whole.orders)]
-    shared = _left_out(every, block, every[money].to_numpy(float))
-    credit = whole.credits[model]
-    value = credit.measures.index(VALUE)
-    names_of = pd.Index([*credit.channels, ORGANIC, UNATTRIBUTED])
-    moved = np.ones((BLOCKS, len(names)))
-    if credit.replicates is not None:
-        place = names_of.get_indexer(names)
-        replicates, rows = credit.replicates[:, place, value], credit.rows[place, value]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            model_moves = replicates / rows
-            ledger_moves = shared / every.groupby("channel", observed=False)[money].sum().to_numpy()
-            ratio = model_moves / ledger_moves
-        moved = np.where(np.isfinite(ratio) & (place >= 0), ratio, 1.0)
-    errors = jackknife.standard_errors(mine * moved)
+    errors = jackknife.standard_errors(mine * moves)
     met = np.unique(entries["channel"].cat.codes.to_numpy())
-    return pd.Series(errors[met], index=names[met].astype("str"))
+    return pd.Series(errors[met], index=entries["channel"].cat.categories[met].astype("str"))
 
 
 def _left_out(
@@ -403,7 +414,7 @@ def _table(
     totals: pd.DataFrame,
     kinds: pd.DataFrame,
     growing: pd.Series[int],
-    margin: pd.Series[float],
+    margins: Mapping[str, pd.Series[float]],
 ) -> pd.DataFrame:
     """Return `Roi.channels` of one model."""
     cost = kinds.groupby("channel")["amount_fen"].sum()
@@ -420,8 +431,12 @@ def _table(
     found["contribution_fen"] = found["net_fen"] - found["cost_fen"]
     found["contribution_expected_fen"] = found["net_expected_fen"] - found["cost_fen"]
     for name, side in (("low_fen", -1), ("high_fen", 1)):
-        reach = margin.reindex(found.index).fillna(0.0)
-        found[name] = found["contribution_expected_fen"] + side * reach
+        for kind, column, before in (
+            ("left", "contribution_expected_fen", ""),
+            ("net", "net_expected_fen", "net_"),
+        ):
+            reach = margins[kind].reindex(found.index).fillna(0.0)
+            found[before + name] = found[column] + side * reach
     margin_rate = (found["net_expected_fen"] - of(growing)) / found["gross_fen"].where(
         found["gross_fen"] > 0
     )

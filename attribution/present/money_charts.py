@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from attribution.present.charts import Scale
 
-__all__ = ["Bar", "Dot", "bar_row", "columns", "dot_plot", "dot_row", "mark"]
+__all__ = ["Bar", "Dot", "bar_row", "columns", "day_columns", "dot_plot", "dot_row", "mark"]
 
 Fill = Literal["bar", "hatched", "outline", "cost", "loss"]
 _ROW = 22
@@ -129,6 +129,32 @@ def columns(
         drawn.append(_text(f"{x:.2f}%", top - 5, peak, anchor))
     drawn.append(_line("axis", 0, 100, floor, floor))
     drawn += [_text("0", height - 3, ends[0], "start"), _text("100%", height - 3, ends[1], "end")]
+    return _svg(height, drawn, label)
+
+
+def day_columns(
+    days: Sequence[Sequence[float]], names: Sequence[str], ends: tuple[str, str], label: str
+) -> Markup:
+    """Return a column for each day: what is expected to stay, to come back, and was given back.
+
+    `names` are told by pointing at a column.
+    """
+    top, floor, height = 8, 92, 110
+    largest = max([*(sum(day) for day in days), 1e-12])
+    width, drawn = 100 / max(1, len(days)), []
+    for place, (day, name) in enumerate(zip(days, names, strict=True)):
+        foot, pieces = float(floor), []
+        for amount, fill in zip(day, ("bar", "hatched", "outline"), strict=True):
+            size = (floor - top) * max(amount, 0.0) / largest
+            foot -= size
+            pieces.append(
+                Markup(
+                    '<rect class="{}" x="{:.3f}%" width="{:.3f}%" y="{:.1f}" height="{:.1f}"/>'
+                ).format(fill, place * width + width * 0.1, width * 0.8, foot, size)
+            )
+        drawn.append(Markup("<g><title>{}</title>{}</g>").format(name, joined(pieces)))
+    drawn.append(_line("axis", 0, 100, floor, floor))
+    drawn += [_text("0", height - 4, ends[0], "start"), _text("100%", height - 4, ends[1], "end")]
     return _svg(height, drawn, label)
 
 

@@ -148,6 +148,11 @@ class Words:
             return self("day", year=day.year, month=day.month, day=day.day)
         return self("day", year=day.year, month=_MONTHS[day.month - 1], day=day.day)
 
+    def signed(self, amount: float, unit: Unit) -> str:
+        """Return a change in a column's unit, its sign before it."""
+        text = self.written(amount, unit)
+        return f"+{text}" if amount > 0 else text
+
     def written(self, amount: float, unit: Unit) -> str:
         """Return an amount in a column's unit."""
         return _signed(amount / unit.scale, unit.decimals)
