@@ -153,13 +153,23 @@ class ReturnCurves:
         low_fen, high_fen, returned_share (of gross, in the end), low, high, seen_share (the part
         of what is expected to come back in the end that has), untilted_fen.
         """
-        sums = self.orders.groupby("group", sort=True)
-        money = sums[["gross_fen", "net_fen", "net_expected_fen", "untilted_fen"]].sum()
+        frame = self._summed(self.orders["group"])
+        return frame.sort_values(["gross_fen", "group"], ascending=[False, True], ignore_index=True)
+
+    @cached_property
+    def total(self) -> pd.DataFrame:
+        """The same of all orders together, in one row; none where there is no order."""
+        return self._summed(pd.Series("", self.orders.index, dtype="string"))
+
+    def _summed(self, label: pd.Series) -> pd.DataFrame:
+        names = ["gross_fen", "net_fen", "net_expected_fen", "untilted_fen"]
+        sums = self.orders.groupby(label, sort=True)
+        money = sums[names].sum()
         gross, net, expected, untilted = money.to_numpy(float).T
-        found = self.expected_by(self.orders[["order", "group"]].rename(columns={"group": "label"}))
-        frame = pd.DataFrame(
+        found = self.expected_by(pd.DataFrame({"order": self.orders["order"], "label": label}))
+        return pd.DataFrame(
             {
-                "group": money.index,
+                "group": pd.array(money.index, dtype="string"),
                 "name": [self.names.get(group, group) for group in money.index],
                 "orders": sums.size().to_numpy(),
                 "gross_fen": money["gross_fen"].to_numpy(),
@@ -175,7 +185,6 @@ class ReturnCurves:
                 "untilted_fen": untilted,
             }
         )
-        return frame.sort_values(["gross_fen", "group"], ascending=[False, True], ignore_index=True)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
