@@ -266,9 +266,9 @@ def _long(
         count = pd.Series(pd.NA, wide.index, "Float64")
         basis = pd.Series(pd.NA, wide.index, "string")
         source = basis.copy()
-        for told, kind, name in sources:
-            new = count.isna() & told.notna()
-            count = count.mask(new, told.astype("Float64"))
+        for known, kind, name in sources:
+            new = count.isna() & known.notna()
+            count = count.mask(new, known.astype("Float64"))
             basis, source = basis.mask(new, kind), source.mask(new, name)
         counts[:, column] = count.to_numpy(float, na_value=np.nan)
         told = {"order": "told_orders", "paid": "told_paid"}.get(stage)

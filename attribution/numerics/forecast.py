@@ -16,7 +16,15 @@ import numpy as np
 
 from attribution.numerics import maturity
 from attribution.numerics.jackknife import standard_errors
-from attribution.numerics.maturity import Life, Path, Rates, Tree, Triangle, log_kept
+from attribution.numerics.maturity import (
+    Life,
+    Path,
+    Rates,
+    Tree,
+    Triangle,
+    counted,
+    log_kept,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +110,10 @@ class Learned:
             rows = order[bounds[block] : bounds[block + 1]]
             mine = events[ends[block] : ends[block + 1]]
             theirs = Life(
-                *(column[rows] for column in life[:4]),
+                life.cell[rows],
+                life.lived[rows],
+                life.part[rows],
+                life.gross[rows],
                 place[life.event_order[mine]] - bounds[block],
                 life.event_age[mine],
                 life.event_fen[mine],
@@ -168,13 +179,14 @@ class Forecast:
     @cached_property
     def untilted(self) -> Floats:
         """(k,) fen expected to be left of each order by its cell's curve alone."""
-        return self.net * np.exp(self._ahead(log_kept(self.learned.rates.cell), self.cell))
+        logs = self._ahead(log_kept(self.learned.rates.cell), self.cell)
+        return np.asarray(self.net * np.exp(logs))
 
     @cached_property
     def kept(self) -> Floats:
         """(k,) the part of each order's net that is expected to be left."""
         logs = self._ahead(log_kept(self.learned.rates.cell), self.cell)
-        return np.exp(self.tilt[self.place] * logs)
+        return np.asarray(np.exp(self.tilt[self.place] * logs))
 
     @cached_property
     def chance(self) -> Floats:
@@ -201,7 +213,7 @@ class Forecast:
 
     def standard_errors(self, parts: Parts) -> Floats:
         """Return (labels,) the standard error: chance, curves and leaning together."""
-        chance = np.bincount(parts.label, parts.share**2 * self.chance[parts.row], parts.labels)
+        chance = counted(parts.label, parts.share**2 * self.chance[parts.row], parts.labels)
         curves = standard_errors(self.replicates(parts)) ** 2
         return np.asarray(np.sqrt(chance + curves + self._leaning(parts)))
 
@@ -215,7 +227,7 @@ class Forecast:
 
     def _by_place(self, rates: Rates) -> Floats:
         kept = self.net * np.exp(self._to_the_end(log_kept(rates.place), self.place))
-        return np.bincount(self.place, kept, len(self.learned.tree.trunk))
+        return counted(self.place, kept, len(self.learned.tree.trunk))
 
     def _leaning(self, parts: Parts) -> Floats:
         """Return (labels,) the variance that comes from what leaning does not see.
@@ -229,10 +241,8 @@ class Forecast:
         tilt, left = self.tilt[self.place], self.net * self.kept
         logs = self._to_the_end(path, self.cell)
         whole = self.net * np.exp(tilt * logs)
-        moved_all = np.bincount(
-            self.cell, whole * tilt * self._to_the_end(unseen, self.cell), cells
-        )
-        slope_all = np.bincount(self.place, whole * logs, places)
+        moved_all = counted(self.cell, whole * tilt * self._to_the_end(unseen, self.cell), cells)
+        slope_all = counted(self.place, whole * logs, places)
 
         by_cell = _Pairs.of(parts, self.cell, cells)
         by_place = _Pairs.of(parts, self.place, places)
@@ -247,13 +257,13 @@ class Forecast:
         own = moved**2 - 2 * moved * moved_all[by_cell.key] * by_cell.looked_up(
             by_place, tilted, learned.tree.place
         )
-        others = np.bincount(learned.tree.place, moved_all**2, places)[by_place.key] * tilted**2
-        of_cells = np.bincount(by_cell.label, own, parts.labels)
-        of_cells = of_cells + np.bincount(by_place.label, others, parts.labels)
+        others = counted(learned.tree.place, moved_all**2, places)[by_place.key] * tilted**2
+        of_cells = counted(by_cell.label, own, parts.labels)
+        of_cells = of_cells + counted(by_place.label, others, parts.labels)
 
         wide = Path.of(rates.place_unseen)
         together = by_place.sums(parts, left * self._ahead(wide, self.place))
-        of_places = np.bincount(by_place.label, together**2, parts.labels)
+        of_places = counted(by_place.label, together**2, parts.labels)
         return np.asarray(
             learned.cell_spread * np.maximum(of_cells, 0.0) + learned.place_spread * of_places
         )
@@ -262,13 +272,15 @@ class Forecast:
 def mean_curves(learned: Learned, weight: Floats, key: Whole, keys: int) -> tuple[Floats, Floats]:
     """Return what is kept by each age (keys, days + 1), and its standard error.
 
+    Both are missing under a key whose cells count for nothing.
+
     Parameters
     ----------
     weight, key
         (cells,) what each cell counts for, and under which of `keys` it comes.
     """
-    total = np.bincount(key, weight, keys)[key]
-    share = np.divide(weight, total, out=np.zeros_like(weight, float), where=total > 0)[:, None]
+    total = counted(key, weight, keys)[key]
+    share = np.divide(weight, total, out=np.full(len(weight), np.nan), where=total > 0)[:, None]
     order = np.argsort(key, kind="stable")
     place = learned.tree.place
 
@@ -279,7 +291,7 @@ def mean_curves(learned: Learned, weight: Floats, key: Whole, keys: int) -> tupl
         return out
 
     def made(rates: Rates) -> Floats:
-        return share * np.exp(log_kept(rates.cell).before)
+        return np.asarray(share * np.exp(log_kept(rates.cell).before))
 
     own = made(learned.rates)
     by_block = np.array([summed(made(rates)) for rates in learned.without_each_block()])
@@ -300,9 +312,7 @@ def mean_curves(learned: Learned, weight: Floats, key: Whole, keys: int) -> tupl
 
 
 def _sums(parts: Parts, amounts: Floats) -> Floats:
-    return np.asarray(
-        np.bincount(parts.label, parts.share * amounts[parts.row], parts.labels), dtype=float
-    )
+    return counted(parts.label, parts.share * amounts[parts.row], parts.labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,7 +332,7 @@ class _Pairs:
 
     def sums(self, parts: Parts, amounts: Floats) -> Floats:
         """Return the sum of amounts by pair."""
-        return np.bincount(self.of_part, parts.share * amounts[parts.row], len(self.codes))
+        return counted(self.of_part, parts.share * amounts[parts.row], len(self.codes))
 
     def looked_up(self, wider: _Pairs, figures: Floats, parent: Whole) -> Floats:
         """Return for each pair the figure of its label and its key's parent."""

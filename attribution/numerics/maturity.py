@@ -5,8 +5,8 @@ yet refunded before it, both over the orders that have lived through the day, h 
 refund rate of that day (Kaplan and Meier, JASA 53, 1958; in whole days the chain ladder of Mack,
 ASTIN Bulletin 23, 1993), and what is kept from one age to another is the product of 1 - h between.
 
-A cell leans on its parent: h = z own + (1 - z) parent, z = n / (n + lean), n the orders seen through
-the day (Buhlmann, ASTIN Bulletin 4, 1967).
+A cell leans on its parent: h = z own + (1 - z) parent, z = n / (n + lean), n the orders seen
+through the day (Buhlmann, ASTIN Bulletin 4, 1967).
 
 The error of a predicted sum has three parts, which are added as variances:
 
@@ -37,6 +37,7 @@ __all__ = [
     "Rates",
     "Tree",
     "Triangle",
+    "counted",
     "dispersion",
     "grouped",
     "heterogeneity",
@@ -129,6 +130,11 @@ class Triangle(NamedTuple):
         return Triangle(*(grouped(each, parents) for each in self))
 
 
+def counted(keys: Whole, weights: Floats | Whole, count: int) -> Floats:
+    """Return the sums (count,) of weights by key."""
+    return np.asarray(np.bincount(keys, weights, count), dtype=float)
+
+
 def grouped(rows: Floats, keys: Whole) -> Floats:
     """Return the sums of rows by key, the keys being sorted and without gaps."""
     if not len(rows):
@@ -144,7 +150,7 @@ def triangle(life: Life, cells: int, days: int) -> Triangle:
 
     def seen(weights: Floats) -> Floats:
         """Return, for each day, the sum over orders that have lived longer."""
-        sums = np.bincount(through, weights, cells * width).reshape(cells, width)
+        sums = counted(through, weights, cells * width).reshape(cells, width)
         return np.asarray(np.cumsum(sums[:, :0:-1], axis=1)[:, ::-1], float)
 
     gross = life.gross.astype(float)
@@ -156,11 +162,11 @@ def triangle(life: Life, cells: int, days: int) -> Triangle:
 
     def gone(weights: Floats) -> Floats:
         """Return what is not at risk any more: from the day after until the life's end."""
-        sums = np.bincount(cell * width + age + 1, weights, cells * width)
-        sums -= np.bincount(cell * width + lived, weights, cells * width)
+        sums = counted(cell * width + age + 1, weights, cells * width)
+        sums -= counted(cell * width + lived, weights, cells * width)
         return np.asarray(np.cumsum(sums.reshape(cells, width), axis=1)[:, :-1])
 
-    refunded = np.bincount(cell * width + age, fen, cells * width).reshape(cells, width)[:, :-1]
+    refunded = counted(cell * width + age, fen, cells * width).reshape(cells, width)[:, :-1]
     return Triangle(
         seen((gross > 0).astype(float)),
         np.asarray(refunded),
@@ -199,17 +205,22 @@ class Rates:
     @property
     def days(self) -> int:
         """How many days of life the rates cover; beyond, nothing comes back."""
-        return self.cell.shape[1]
+        return int(self.cell.shape[1])
 
 
 def rates(sums: Triangle, tree: Tree, lean: float) -> Rates:
-    """Return the rates of every cell, leaning on its place, that on its trunk, that on all."""
+    """Return the rates of every cell, leaning on its place, that on its trunk, that on all.
+
+    A cell that is alone in its place is the place, and leans no further.
+    """
     places = sums.gathered(tree.place)
     trunks = places.gathered(tree.trunk)
     everything = _ratio(trunks.refunded.sum(axis=0), trunks.at_risk.sum(axis=0))
     trunk, _ = _leaning(trunks, np.broadcast_to(everything, trunks.orders.shape), lean)
     place, place_unseen = _leaning(places, trunk[tree.trunk], lean)
     cell, cell_unseen = _leaning(sums, place[tree.place], lean)
+    alone = (np.bincount(tree.place, minlength=len(tree.trunk)) == 1)[tree.place]
+    cell[alone], cell_unseen[alone] = place[tree.place[alone]], 0.0
     return Rates(cell, place, cell_unseen, place_unseen)
 
 
@@ -221,7 +232,7 @@ def _leaning(sums: Triangle, parent: Floats, lean: float) -> tuple[Floats, Float
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.zeros_like(part, float), where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=np.zeros_like(part, float), where=whole > 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,11 +283,11 @@ def tilts(
     found = np.ones(len(wanted)) if start is None else start.copy()
     for _ in range(steps):
         kept = net * np.exp(found[place] * logs)
-        slope = np.bincount(place, kept * logs, len(wanted))
-        over = np.bincount(place, kept, len(wanted)) - wanted
+        slope = counted(place, kept * logs, len(wanted))
+        over = counted(place, kept, len(wanted)) - wanted
         step = np.divide(over, slope, out=np.zeros_like(over), where=slope < 0)
         found = found - step
-        if np.abs(step).max(initial=0.0) < 1e-12:  # noqa: PLR2004
+        if np.abs(step).max(initial=0.0) < 1e-12:
             break
     return found
 
@@ -291,7 +302,7 @@ def residuals(life: Life, hazard: Floats) -> Floats:
     after = life.cell[order] * width + np.minimum(life.event_age + 1, days)
     full = life.event_age < np.minimum(life.lived, days)[order]
     gone = np.where(full, life.event_fen * (1 + upto[end[order]] - upto[after]), 0.0)
-    return np.asarray(np.bincount(order, gone, len(end)) - life.gross * upto[end])
+    return np.asarray(counted(order, gone, len(end)) - life.gross * upto[end])
 
 
 def dispersion(found: Floats, person: Whole, sums: Triangle, hazard: Floats) -> float:
@@ -311,7 +322,7 @@ def heterogeneity(sums: Triangle, parent: Floats, psi: float) -> float:
     expected = (parent * sums.at_risk).sum(axis=1)
     chance = psi * (parent * (1 - parent) * sums.squares).sum(axis=1)
     known = (expected > 0) & (chance > 0)
-    if known.sum() < 2:  # noqa: PLR2004
+    if known.sum() < 2:
         return 0.0
     ratio = refunded[known] / expected[known]
     weight = expected[known] ** 2 / chance[known]
