@@ -458,6 +458,7 @@ class _Read(NamedTuple):
     """What the store holds."""
 
     orders: pd.DataFrame
+    person: NDArray[np.uint64]
     back: dict[str, Whole]
     as_of: int
     names: dict[str, str]
@@ -469,8 +470,10 @@ def _read(connection: duckdb.DuckDBPyConnection) -> _Read:
     back = connection.sql("SELECT * FROM given_back").to_arrow_table()
     names = connection.sql("SELECT streamer_id, name FROM streamers WHERE name <> ''").fetchall()
     kinds = {pa.string(): pd.StringDtype(na_value=np.nan)}
+    persons = [hash_texts(chunk) for chunk in orders["person"].chunks]
     return _Read(
-        orders.to_pandas(types_mapper=kinds.get),
+        orders.drop_columns("person").to_pandas(types_mapper=kinds.get),
+        np.concatenate([np.zeros(0, np.uint64), *persons]),
         {name: back[name].to_numpy() for name in back.column_names},
         int(as_of or 0),
         dict(names),
@@ -533,7 +536,7 @@ def _paid_of(read: _Read) -> _Paid:
     places, place = np.unique(trunk * max(1, len(categories)) + category, return_inverse=True)
     cells, cell = np.unique(place * max(1, len(groups)) + group, return_inverse=True)
     _, trunk_of_place = np.unique(places // max(1, len(categories)), return_inverse=True)
-    hashes = hash_texts(pa.array(orders["person"]))
+    hashes = read.person
     _, person = np.unique(hashes, return_inverse=True)
     return _Paid(
         tree=Tree(cells // max(1, len(groups)), trunk_of_place),

@@ -198,17 +198,30 @@ class Forecast:
         return _sums(parts, self.net * self.kept)
 
     def replicates(self, parts: Parts) -> Floats:
-        """Return (blocks, labels) the same by the curves without each block of people."""
+        """Return (blocks, labels) the same by the curves without each block of people.
+
+        Orders of one cell and day of life share the mean part of that day, so that many orders
+        cost little more than few: what the replicates vary by is the same.
+        """
+        bins = _Bins.of(self)
+        codes, inverse = np.unique(
+            parts.label * len(bins.net) + bins.of_row[parts.row], return_inverse=True
+        )
+        label, where = np.divmod(codes, max(1, len(bins.net)))
+        amount = counted(inverse, parts.share * self.net[parts.row], len(codes))
+        place = self.learned.tree.place[bins.cell]
+        places = len(self.learned.tree.trunk)
         found = np.empty((self.learned.blocks, parts.labels))
         for block, rates in enumerate(self.learned.without_each_block()):
             path = log_kept(rates.cell)
-            logs = self._to_the_end(path, self.cell)
-            tilt = maturity.tilts(
-                self.net, logs, self.place, self._by_place(rates), self.tilt, steps=1
-            )
+            own = bins.net * np.exp(bins.ahead(log_kept(rates.place), place, None))
+            logs = bins.ahead(path, bins.cell, None)
+            wanted = counted(place, own, places)
+            tilt = maturity.tilts(bins.net, logs, place, wanted, self.tilt, steps=1)
             if self.horizon is not None:
-                logs = self._ahead(path, self.cell)
-            found[block] = _sums(parts, self.net * np.exp(tilt[self.place] * logs))
+                logs = bins.ahead(path, bins.cell, self.horizon)
+            kept = np.exp(tilt[place] * logs)
+            found[block] = counted(label, amount * kept[where], parts.labels)
         return found
 
     def standard_errors(self, parts: Parts) -> Floats:
@@ -313,6 +326,31 @@ def mean_curves(learned: Learned, weight: Floats, key: Whole, keys: int) -> tupl
 
 def _sums(parts: Parts, amounts: Floats) -> Floats:
     return counted(parts.label, parts.share * amounts[parts.row], parts.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class _Bins:
+    """Orders by cell and day of life: what is left of them, and the mean part of the day."""
+
+    cell: Whole
+    lived: Whole
+    part: Floats
+    net: Floats
+    of_row: Whole
+
+    @classmethod
+    def of(cls, forecast: Forecast) -> _Bins:
+        life, days = forecast.learned.life, forecast.learned.days
+        lived = np.minimum(life.lived[forecast.rows], days)
+        width = days + 1
+        codes, of_row = np.unique(forecast.cell * width + lived, return_inverse=True)
+        net = counted(of_row, forecast.net, len(codes))
+        part = counted(of_row, forecast.net * life.part[forecast.rows], len(codes))
+        part = np.divide(part, net, out=np.zeros_like(part), where=net > 0)
+        return cls(codes // width, codes % width, part, net, of_row)
+
+    def ahead(self, path: Path, index: Whole, horizon: int | None) -> Floats:
+        return path.ahead(index, self.lived, self.part, horizon)
 
 
 @dataclass(frozen=True, eq=False)
