@@ -20,6 +20,7 @@ from attribution.numerics.maturity import (
     Life,
     Path,
     Rates,
+    Spread,
     Tree,
     Triangle,
     counted,
@@ -71,18 +72,15 @@ class Learned:
     @cached_property
     def rates(self) -> Rates:
         """The rates of all orders."""
-        return maturity.rates(self.sums, self.tree, self.lean)
+        return maturity.rates(self.sums, self.tree, self.lean, self.spread)
 
     @cached_property
-    def psi(self) -> float:
-        """How much people vary, against whole returns by chance."""
-        found = maturity.residuals(self.life, self.rates.cell)
-        return maturity.dispersion(found, self.person, self.sums, self.rates.cell)
-
-    @cached_property
-    def cell_spread(self) -> float:
-        """tau^2 of cells around their places."""
-        return maturity.heterogeneity(self.sums, self.rates.place[self.tree.place], self.psi)
+    def spread(self) -> Spread:
+        """What varies by chance, and cells around their places; from rates that know neither."""
+        plain = maturity.rates(self.sums, self.tree, self.lean, Spread(0.0, 0.0))
+        found = maturity.residuals(self.life, plain.cell)
+        psi = maturity.dispersion(found, self.person, self.sums, plain.cell)
+        return Spread(psi, maturity.heterogeneity(self.sums, plain.place[self.tree.place], psi))
 
     @cached_property
     def place_spread(self) -> float:
@@ -95,7 +93,7 @@ class Learned:
             out=np.zeros_like(trunks.refunded),
             where=trunks.at_risk > 0,
         )
-        return maturity.heterogeneity(places, pooled[self.tree.trunk], self.psi)
+        return maturity.heterogeneity(places, pooled[self.tree.trunk], self.spread.psi)
 
     def without_each_block(self) -> Iterator[Rates]:
         """Yield the rates without one block of people, for every block."""
@@ -119,7 +117,7 @@ class Learned:
                 life.event_fen[mine],
             )
             sums = maturity.triangle(theirs, len(self.tree.place), self.days)
-            yield maturity.rates(self.sums.without(sums), self.tree, self.lean)
+            yield maturity.rates(self.sums.without(sums), self.tree, self.lean, self.spread)
 
 
 class Parts(NamedTuple):
@@ -191,7 +189,7 @@ class Forecast:
     @cached_property
     def chance(self) -> Floats:
         """(k,) the variance of what is left of each order, around what is expected."""
-        return self.learned.psi * self.net**2 * self.kept * (1 - self.kept)
+        return self.learned.spread.psi * self.net**2 * self.kept * (1 - self.kept)
 
     def expected(self, parts: Parts) -> Floats:
         """Return (labels,) fen expected to be left."""
@@ -278,7 +276,7 @@ class Forecast:
         together = by_place.sums(parts, left * self._ahead(wide, self.place))
         of_places = counted(by_place.label, together**2, parts.labels)
         return np.asarray(
-            learned.cell_spread * np.maximum(of_cells, 0.0) + learned.place_spread * of_places
+            learned.spread.tau2 * np.maximum(of_cells, 0.0) + learned.place_spread * of_places
         )
 
 
@@ -318,7 +316,7 @@ def mean_curves(learned: Learned, weight: Floats, key: Whole, keys: int) -> tupl
     np.add.at(of_places, pair_of // (place.max(initial=0) + 1), by_pair)
     errors = np.sqrt(
         standard_errors(by_block) ** 2
-        + learned.cell_spread * of_cells
+        + learned.spread.tau2 * of_cells
         + learned.place_spread * of_places
     )
     return summed(own), errors

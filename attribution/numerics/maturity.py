@@ -6,16 +6,18 @@ refund rate of that day (Kaplan and Meier, JASA 53, 1958; in whole days the chai
 ASTIN Bulletin 23, 1993), and what is kept from one age to another is the product of 1 - h between.
 
 A cell leans on its parent: h = z own + (1 - z) parent, z = n / (n + lean), n the orders seen
-through the day (Buhlmann, ASTIN Bulletin 4, 1967).
+through the day (Buhlmann, ASTIN Bulletin 4, 1967). Days are few orders each, all days together
+are many: so a cell's parent is first brought to the cell's level, r = 1 + rho (refunded / expected
+- 1), as far as that is known, rho = tau^2 / (tau^2 + its variance by chance).
 
 The error of a predicted sum has three parts, which are added as variances:
 
 * chance: an order that keeps the part k of what it is worth, net, varies by psi net^2 k (1 - k), as
   if it came back whole or not at all; psi is what the past residuals of people say of that,
 * the curves: they are made again without one block of people at a time (`jackknife`),
-* leaning: a cell's true rates are its parent's times 1 + xi, of which (1 - z) xi is not seen; the
-  variance tau^2 of xi is that of DerSimonian and Laird (Controlled Clinical Trials 7, 1986) from
-  refunded over expected of all cells.
+* leaning: a cell's true rates are its parent's times 1 + xi, of which (1 - z) xi sqrt(1 - rho) is
+  not seen; the variance tau^2 of xi is that of DerSimonian and Laird (Controlled Clinical Trials 7,
+  1986) from refunded over expected of all cells.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ __all__ = [
     "Life",
     "Path",
     "Rates",
+    "Spread",
     "Tree",
     "Triangle",
     "counted",
@@ -208,7 +211,14 @@ class Rates:
         return int(self.cell.shape[1])
 
 
-def rates(sums: Triangle, tree: Tree, lean: float) -> Rates:
+class Spread(NamedTuple):
+    """How far what is seen varies by chance (`psi`), and cells around their places (`tau2`)."""
+
+    psi: float
+    tau2: float
+
+
+def rates(sums: Triangle, tree: Tree, lean: float, spread: Spread) -> Rates:
     """Return the rates of every cell, leaning on its place, that on its trunk, that on all.
 
     A cell that is alone in its place is the place, and leans no further.
@@ -218,10 +228,23 @@ def rates(sums: Triangle, tree: Tree, lean: float) -> Rates:
     everything = _ratio(trunks.refunded.sum(axis=0), trunks.at_risk.sum(axis=0))
     trunk, _ = _leaning(trunks, np.broadcast_to(everything, trunks.orders.shape), lean)
     place, place_unseen = _leaning(places, trunk[tree.trunk], lean)
-    cell, cell_unseen = _leaning(sums, place[tree.place], lean)
+    parent = place[tree.place]
+    level, known = _levels(sums, parent, spread)
+    cell, cell_unseen = _leaning(sums, np.minimum(level * parent, 1.0), lean)
+    cell_unseen *= np.sqrt(1 - known)
     alone = (np.bincount(tree.place, minlength=len(tree.trunk)) == 1)[tree.place]
-    cell[alone], cell_unseen[alone] = place[tree.place[alone]], 0.0
+    cell[alone], cell_unseen[alone] = parent[alone], 0.0
     return Rates(cell, place, cell_unseen, place_unseen)
+
+
+def _levels(sums: Triangle, parent: Floats, spread: Spread) -> tuple[Floats, Floats]:
+    """Return (cells, 1) how a cell's level is to its parent's, and how far that is known."""
+    expected = (parent * sums.at_risk).sum(axis=1)
+    chance = spread.psi * (parent * (1 - parent) * sums.squares).sum(axis=1)
+    varies = spread.tau2 * expected**2
+    known = _ratio(varies, varies + chance)
+    level = 1 + known * (_ratio(sums.refunded.sum(axis=1), expected) - 1)
+    return level[:, None], known[:, None]
 
 
 def _leaning(sums: Triangle, parent: Floats, lean: float) -> tuple[Floats, Floats]:

@@ -41,8 +41,10 @@ def store(tmp_path_factory):
         order("3", paid_at=NOVEMBER),
         order("4", status="created"),
     ]
-    refund = {"platform": "douyin", "order_id": "1", "refund_id": "r", "amount_fen": 40,
-              "status": "success", "kind": "refund_only", "final_at": NOVEMBER + 10, "_row": 1}  # fmt: skip
+    refund = {
+        "platform": "douyin", "order_id": "1", "refund_id": "r", "amount_fen": 40, "_row": 1,
+        "status": "success", "kind": "refund_only", "final_at": NOVEMBER + 10,
+    }  # fmt: skip
     met = [
         touchpoint(f"t{i}", who=f"p{i % 3}", event=event, session_id=room)
         for i, (event, room) in enumerate(

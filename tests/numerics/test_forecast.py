@@ -90,7 +90,7 @@ def test_replicates_are_the_estimate_without_each_block():
             place[learned.life.event_order[mine]],
             *(column[mine] for column in learned.life[5:]),
         )
-        fewer = rates(triangle(less, 3, learned.days), learned.tree, 50)
+        fewer = rates(triangle(less, 3, learned.days), learned.tree, 50, learned.spread)
         # The same with the curves of the others, all orders being worth what they are.
         logs = log_kept(fewer.cell).ahead(learned.life.cell, learned.life.lived,
                                           learned.life.part, None)  # fmt: skip
@@ -128,9 +128,7 @@ def test_a_longer_horizon_expects_no_less_back():
     learned, net, _ = planted(np.random.default_rng(9), [80, 80])
     kept = [forecast_of(learned, net, horizon=days).kept for days in (0, 3, 10, 200)]
     assert (kept[0] == 1).all()
-    assert all(
-        (after <= before + 1e-12).all() for before, after in zip(kept, kept[1:], strict=False)
-    )
+    assert all((after <= before + 1e-12).all() for before, after in pairwise(kept))
     assert kept[3] == pytest.approx(forecast_of(learned, net).kept)
 
 

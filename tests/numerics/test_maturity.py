@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.numerics import maturity
-from attribution.numerics.maturity import Life, Path, Tree, log_kept, rates, tilts, triangle
+from attribution.numerics.maturity import (
+    Life,
+    Path,
+    Spread,
+    Tree,
+    log_kept,
+    rates,
+    tilts,
+    triangle,
+)
 
 TREE = Tree(np.array([0, 0, 1, 2]), np.array([0, 0, 1]))
 LEAN = 50
@@ -60,17 +69,29 @@ def test_the_triangle_is_the_sum_over_orders(orders):
             assert [each[cell, day] for each in sums] == list(naive(life, {cell}, day))
 
 
-@given(ORDERS)
-def test_rates_lean_on_place_trunk_and_all(orders):
+@given(ORDERS, st.sampled_from([0.0, 0.3]))
+def test_rates_lean_on_place_trunk_and_all(orders, tau2):
     life = life_of(orders)
-    found = rates(triangle(life, 4, 6), TREE, LEAN)
+    found = rates(triangle(life, 4, 6), TREE, LEAN, Spread(1.0, tau2))
 
     def rate(day, sets):
         seen, back, risk, _ = naive(life, sets[0], day)
         if len(sets) == 1:
             return back / risk if risk else 0.0
         wider = rate(day, sets[1:])
+        if len(sets) == 4:
+            wider = min(1.0, level(sets) * wider)
         return (seen * back / risk + LEAN * wider) / (seen + LEAN) if risk else wider
+
+    def level(sets):
+        days = [(naive(life, sets[0], day), rate(day, sets[1:])) for day in range(6)]
+        back = sum(sums[1] for sums, _ in days)
+        expected = sum(sums[2] * h for sums, h in days)
+        chance = sum(sums[3] * h * (1 - h) for sums, h in days)
+        if not expected or not tau2:
+            return 1.0
+        known = tau2 / (tau2 + chance / expected**2)
+        return 1 + known * (back / expected - 1)
 
     every = {0, 1, 2, 3}
     places, trunks = [{0, 1}, {2}, {3}], [{0, 1, 2}, {3}]
@@ -95,8 +116,12 @@ def test_what_all_came_back_of_is_no_endless_logarithm():
     assert np.isfinite(log_kept(np.array([[1.0, 0.0]])).before).all()
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 10**6), st.floats(0.01, 3)), min_size=1),
-       st.floats(0.02, 0.98))  # fmt: skip
+LOSSES = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(1, 10**6), st.floats(0.01, 3)), min_size=1
+)
+
+
+@given(LOSSES, st.floats(0.02, 0.98))
 def test_a_tilt_makes_each_place_keep_what_is_wanted(rows, share):
     place, net, lost = (np.array(column) for column in zip(*rows, strict=True))
     whole = np.bincount(place, net, 3)
