@@ -7,12 +7,13 @@ from __future__ import annotations
 from string import Template
 from typing import TYPE_CHECKING
 
+from attribution.decide.days import Days
 from attribution.store.steps import Step, day_of, literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from attribution.decide.claim_presets import Preset
+from attribution.decide.claim_presets import Preset
 
 __all__ = ["claim_steps"]
 
@@ -415,9 +416,7 @@ ORDER BY n.platform, n.order_id
 """
 
 
-def claim_steps(
-    rules: Collection[Preset], timezone: str, since: str = "", until: str = ""
-) -> list[Step]:
+def claim_steps(rules: Collection[Preset], timezone: str, days: Days) -> list[Step]:
     """Return the steps; the last ones are the frames of `claims`.
 
     Parameters
@@ -426,15 +425,11 @@ def claim_steps(
         A preset for each claimer that has one.
     timezone
         Of days.
-    since, until
-        First and last day that count, such as 2026-11-11; if empty, all there are.
+    days
+        That count.
     """
-    bounds = [
-        *([f"day >= {literal(since)}"] if since else []),
-        *([f"day <= {literal(until)}"] if until else []),
-    ]
-    within = " AND ".join(bounds) or "TRUE"
-    undated = "day IS NULL" if bounds else "FALSE"
+    within = days.condition("day")
+    undated = "FALSE" if days == Days() else "day IS NULL"
     told = _TOLD.substitute(
         touch_day=day_of("c.touch_at", timezone), updated_day=day_of("c.updated_at", timezone)
     )

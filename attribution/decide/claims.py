@@ -7,7 +7,6 @@ set against these very orders; where it tells totals only, against all its platf
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,8 @@ import pyarrow as pa
 
 from attribution.decide.claim_presets import Preset, presets
 from attribution.decide.claim_steps import claim_steps
-from attribution.errors import ConfigError, quoted
+from attribution.decide.days import Days
+from attribution.errors import ConfigError
 from attribution.store.channels import translated
 from attribution.store.store import Store, open_store
 
@@ -177,7 +177,7 @@ def claims(
     DataError
         If a file of the store cannot be read.
     """
-    _checked_period(since, until)
+    days = Days(since, until)
     if credits is not None and not {"channel", "value"} <= {*credits.columns}:
         raise ConfigError(
             f"credits has the columns {', '.join(map(str, credits.columns))}: expected channel and "
@@ -186,7 +186,7 @@ def claims(
     if not isinstance(store, Store):
         store = open_store(store)
     known = {**presets(), **{rule.claimer: rule for rule in rules}}
-    steps = claim_steps(known.values(), store.timezone, since, until)
+    steps = claim_steps(known.values(), store.timezone, days)
 
     def read(connection: duckdb.DuckDBPyConnection) -> dict[str, pd.DataFrame]:
         return {name: _whole(connection.sql(sql).to_arrow_table()) for name, sql in _FRAMES.items()}
@@ -214,20 +214,6 @@ def _whole(table: pa.Table) -> pd.DataFrame:
 def _largest(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     order = ["claimer", "platform", "order_id"]
     return frame.sort_values([column, *order], ascending=[False, True, True, True])
-
-
-def _checked_period(since: str, until: str) -> None:
-    for name, value in (("since", since), ("until", until)):
-        try:
-            known = not value or date.fromisoformat(value).isoformat() == value
-        except ValueError:
-            known = False
-        if not known:
-            raise ConfigError(f'{name}={quoted(value)}: write a day, such as "2026-11-11".')
-    if since and until and until < since:
-        raise ConfigError(
-            f"A period from {since} to {until} ends before it begins: exchange the two days."
-        )
 
 
 # ---------------------------------------------------------------------- small frames

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from attribution.credit import checked_level
-from attribution.decide.day_range import day_range, in_days
+from attribution.decide.days import Days
 from attribution.store.steps import Step
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def funnel(store: Store, since: str = "", until: str = "", level: float = 0.95) 
         If a file of the store cannot be read.
     """
     level = checked_level(level)
-    shown = in_days("k.day", *day_range(since, until))
+    shown = Days(since, until).condition("k.day")
     steps = [
         Step("room_orders", "orders by the room their lines name", _ROOM_ORDERS),
         Step("orders_of_rooms", "orders, paid and refunded ones of each room", _ORDERS),
@@ -195,7 +195,7 @@ def funnel_by_minute(
     stage that `session_metrics` say nothing of.
     """
     level = checked_level(level)
-    shown = in_days("s.day", *day_range(since, until))
+    shown = Days(since, until).condition("s.day")
     step = Step("funnel_minutes", "minutes of sessions", _MINUTES.substitute(shown=shown))
     wide = _wide(store, [step], "funnel_minutes")
     stages = {
@@ -266,9 +266,9 @@ def _long(
         count = pd.Series(pd.NA, wide.index, "Float64")
         basis = pd.Series(pd.NA, wide.index, "string")
         source = basis.copy()
-        for told, kind, name in sources:
-            new = count.isna() & told.notna()
-            count = count.mask(new, told.astype("Float64"))
+        for known, kind, name in sources:
+            new = count.isna() & known.notna()
+            count = count.mask(new, known.astype("Float64"))
             basis, source = basis.mask(new, kind), source.mask(new, name)
         counts[:, column] = count.to_numpy(float, na_value=np.nan)
         told = {"order": "told_orders", "paid": "told_paid"}.get(stage)

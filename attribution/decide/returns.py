@@ -21,13 +21,13 @@ import pandas as pd
 import pyarrow as pa
 
 from attribution.credit import checked_level
-from attribution.decide.day_range import day_range, in_days
+from attribution.decide.days import Days
 from attribution.errors import ConfigError, quoted
 from attribution.names import BLOCKS
 from attribution.numerics.forecast import Forecast, Learned, Parts, mean_curves
 from attribution.numerics.hashing import blocks, hash_texts
 from attribution.numerics.jackknife import half_width
-from attribution.numerics.maturity import Life, Tree
+from attribution.numerics.maturity import Life, Tree, counted
 from attribution.store.maturity import HORIZON_DAYS, LEAN_ORDERS
 from attribution.store.steps import DAY_MS, Step, day_of
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["HORIZONS", "ReturnCurves", "return_curves"]
 
 HORIZONS = (1, 3, 7, 14, 28, 56)  # days ahead that the back-test looks
+_WIDE = 50.0  # on the scale of an interval: beyond, it is from 0 to 1
 _COLUMNS = ("platform", "category", "province", "shop_id")
 
 _STREAMERS = """
@@ -169,7 +170,7 @@ class ReturnCurves:
         found = self.expected_by(pd.DataFrame({"order": self.orders["order"], "label": label}))
         return pd.DataFrame(
             {
-                "group": pd.array(money.index, dtype="string"),
+                "group": pd.Series(money.index, dtype="string"),
                 "name": [self.names.get(group, group) for group in money.index],
                 "orders": sums.size().to_numpy(),
                 "gross_fen": money["gross_fen"].to_numpy(),
@@ -201,13 +202,15 @@ class ReturnCurves:
         cells = len(learned.tree.place)
         key = self._paid.group_of_cell
         rows = self._forecast.rows
-        weight = np.bincount(learned.life.cell[rows], self._paid.gross[rows], cells)
+        weight = counted(learned.life.cell[rows], self._paid.gross[rows], cells)
         kept, errors = mean_curves(learned, weight, key, len(groups))
         own = learned.sums.summed(key, len(groups))
         ages = np.arange(self.days + 1)
-        everyone = np.bincount(key[learned.life.cell], learned.life.gross > 0, len(groups))
+        everyone = counted(
+            key[learned.life.cell], (learned.life.gross > 0).astype(np.int64), len(groups)
+        )
         orders = np.column_stack([everyone, own.orders])
-        gross = np.bincount(key[learned.life.cell], learned.life.gross, len(groups))
+        gross = counted(key[learned.life.cell], learned.life.gross, len(groups))
         at_risk = np.column_stack([gross, own.at_risk])
         hazard = _ratio(own.refunded, own.at_risk)
         seen = np.column_stack([np.zeros(len(groups)), 1 - np.cumprod(1 - hazard, axis=1)])
@@ -260,7 +263,7 @@ class ReturnCurves:
         )
 
         def summed(amounts: Floats) -> Floats:
-            return np.bincount(parts.label, amounts[parts.row], every + 1)
+            return counted(parts.label, amounts[parts.row], every + 1)
 
         gross, orders = summed(paid.gross[rows].astype(float)), summed(np.ones(len(rows)))
         known, left = summed(forecast.net), summed(paid.net(self.as_of)[rows])
@@ -315,7 +318,7 @@ class ReturnCurves:
         labels, made = self._parts(parts)
 
         def summed(amounts: Floats) -> Floats:
-            return np.bincount(made.label, made.share * amounts[made.row], made.labels)
+            return counted(made.label, made.share * amounts[made.row], made.labels)
 
         money = {
             name: summed(self.orders[name].to_numpy(float))
@@ -328,7 +331,9 @@ class ReturnCurves:
         return pd.DataFrame(
             {
                 "label": labels,
-                "orders": np.bincount(made.label, minlength=made.labels),
+                "orders": counted(made.label, np.ones(len(made.label)), made.labels).astype(
+                    np.int64
+                ),
                 **money,
                 "sd_fen": errors,
                 "low_fen": np.maximum(middle - width, 0.0),
@@ -364,7 +369,7 @@ class ReturnCurves:
         share = parts["share"].to_numpy(float) if "share" in parts else np.ones(len(parts))
         known, count = (row >= 0) & (code >= 0), len(labels.categories)
         pairs, inverse = np.unique(row[known] * count + code[known], return_inverse=True)
-        summed = np.bincount(inverse, share[known], len(pairs))
+        summed = counted(inverse, share[known], len(pairs))
         return list(labels.categories), Parts(pairs // count, pairs % count, summed, count)
 
 
@@ -397,11 +402,12 @@ def return_curves(
         If a file of the store cannot be read.
     """
     level = checked_level(level)
-    own = not isinstance(by, str)
-    if isinstance(by, str) and by not in ("streamer", *_COLUMNS):
+    labels = None if isinstance(by, str) else by
+    name = by if isinstance(by, str) else "label"
+    if labels is None and name not in ("streamer", *_COLUMNS):
         raise ConfigError(f"by={quoted(by)}: write one of streamer, {', '.join(_COLUMNS)}.")
-    group = "s.streamer_id" if by == "streamer" else "NULL" if own else f"o.{by}"
-    shown = in_days(day_of("o.booked_at", store.timezone), *day_range(since, until))
+    group = {"streamer": "s.streamer_id", "label": "NULL"}.get(name, f"o.{name}")
+    shown = Days(since, until).condition(day_of("o.booked_at", store.timezone))
     steps = [
         Step("order_streamers", "the streamer an order's largest line names", _STREAMERS),
         Step(
@@ -412,18 +418,18 @@ def return_curves(
         Step("given_back", "what each refund took, never more than was paid", _GIVEN_BACK),
     ]
     read = store.reading(steps, _read, tables=("as_of", "streamers"))
-    if isinstance(by, pd.Series):
-        labels = by.astype("string").reindex(read.orders["order"]).fillna("")
-        read.orders["group"] = labels.to_numpy(object)
+    if labels is not None:
+        known = labels.astype("string").reindex(read.orders["order"]).fillna("")
+        read.orders["group"] = known.to_numpy(object)
     paid, orders, as_of = _paid_of(read), read.orders, read.as_of
     rows = np.flatnonzero(orders["shown"].to_numpy(bool))
     learned = paid.learned(as_of)
     orders = orders.iloc[rows].reset_index(drop=True)
     place = learned.tree.place[paid.cell[rows]]
-    wanted = np.bincount(place, orders["net_expected_fen"], len(learned.tree.trunk))
+    wanted = counted(place, orders["net_expected_fen"].to_numpy(float), len(learned.tree.trunk))
     forecast = Forecast(learned, rows, orders["net_fen"].to_numpy(float), wanted=wanted)
     return ReturnCurves(
-        by="label" if own else by,
+        by=name,
         as_of=as_of,
         days=learned.days,
         level=level,
@@ -439,7 +445,7 @@ def return_curves(
                 "chance_fen2": forecast.chance,
             }
         ),
-        names=read.names if by == "streamer" else {},
+        names=read.names if name == "streamer" else {},
         _paid=paid,
         _forecast=forecast,
     )
@@ -452,6 +458,7 @@ class _Read(NamedTuple):
     """What the store holds."""
 
     orders: pd.DataFrame
+    person: NDArray[np.uint64]
     back: dict[str, Whole]
     as_of: int
     names: dict[str, str]
@@ -463,8 +470,10 @@ def _read(connection: duckdb.DuckDBPyConnection) -> _Read:
     back = connection.sql("SELECT * FROM given_back").to_arrow_table()
     names = connection.sql("SELECT streamer_id, name FROM streamers WHERE name <> ''").fetchall()
     kinds = {pa.string(): pd.StringDtype(na_value=np.nan)}
+    persons = [hash_texts(chunk) for chunk in orders["person"].chunks]
     return _Read(
-        orders.to_pandas(types_mapper=kinds.get),
+        orders.drop_columns("person").to_pandas(types_mapper=kinds.get),
+        np.concatenate([np.zeros(0, np.uint64), *persons]),
         {name: back[name].to_numpy() for name in back.column_names},
         int(as_of or 0),
         dict(names),
@@ -515,21 +524,19 @@ class _Paid:
     def net(self, now: int) -> Floats:
         """Return (n,) what was left of each order at an instant."""
         known = self.back["back_at"] <= now
-        gone = np.bincount(
-            self.back["nth"][known], self.back["fen"][known], minlength=len(self.gross)
-        )
+        gone = counted(self.back["nth"][known], self.back["fen"][known], len(self.gross))
         return np.asarray(self.gross - gone, dtype=float)
 
 
 def _paid_of(read: _Read) -> _Paid:
     orders = read.orders
-    trunk, trunks = _coded(orders["platform"])
+    trunk, _ = _coded(orders["platform"])
     category, categories = _coded(orders["category"])
     group, groups = _coded(orders["group"])
     places, place = np.unique(trunk * max(1, len(categories)) + category, return_inverse=True)
     cells, cell = np.unique(place * max(1, len(groups)) + group, return_inverse=True)
-    used, trunk_of_place = np.unique(places // max(1, len(categories)), return_inverse=True)
-    hashes = hash_texts(pa.array(orders["person"]))
+    _, trunk_of_place = np.unique(places // max(1, len(categories)), return_inverse=True)
+    hashes = read.person
     _, person = np.unique(hashes, return_inverse=True)
     return _Paid(
         tree=Tree(cells // max(1, len(groups)), trunk_of_place),
@@ -547,7 +554,7 @@ def _paid_of(read: _Read) -> _Paid:
 
 def _coded(column: pd.Series) -> tuple[Whole, list[str]]:
     found = column.astype("category").cat
-    return found.codes.to_numpy(np.int64), [str(each) for each in found.categories]
+    return np.asarray(found.codes, dtype=np.int64), [str(each) for each in found.categories]
 
 
 def _whole(amounts: Floats, place: Whole, wanted: Floats) -> Whole:
@@ -556,7 +563,7 @@ def _whole(amounts: Floats, place: Whole, wanted: Floats) -> Whole:
     Each is rounded down, and the largest remainders are rounded up.
     """
     floors = np.floor(amounts)
-    spare = np.rint(wanted - np.bincount(place, floors, len(wanted)))
+    spare = np.rint(wanted - counted(place, floors, len(wanted)))
     order = np.lexsort((floors - amounts, place))
     starts = np.searchsorted(place[order], np.arange(len(wanted)))
     rank = np.empty(len(order), np.int64)
@@ -571,11 +578,12 @@ def _curve_interval(kept: Floats, width: Floats) -> tuple[Floats, Floats]:
     Time Data, 2002, sec. 1.4.1).
     """
     lost = -np.log(np.clip(kept, 1e-12, 1.0))
-    spread = np.exp(np.divide(width, kept * lost, out=np.zeros_like(lost), where=lost > 0))
+    relative = np.divide(width, kept * lost, out=np.zeros_like(lost), where=lost > 0)
+    spread = np.exp(np.minimum(relative, _WIDE))
     return 1 - np.exp(-lost / spread), 1 - np.exp(-lost * spread)
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
     """Return part / whole, and nothing where the whole is nothing."""
     part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
+    return np.asarray(np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from attribution.model import Model
 
-__all__ = ["SPEND", "Roi", "roi"]
+__all__ = ["SPEND", "Roi", "leading", "roi"]
 
 SPEND = (
     "ads",
@@ -70,8 +70,9 @@ class Roi:
         `(unallocated)`: model, channel, orders (shares), gross_fen, net_fen, net_expected_fen,
         cost_fen, spend_fen, contribution_fen (of net to date), contribution_expected_fen, low_fen
         and high_fen (of that), net_low_fen and net_high_fen (of net_expected_fen), roas,
-        contribution_roi, cost_per_order_fen (spend per order), break_even_fen (gross at which the costs that do not grow with it are
-        earned back, at this channel's margin; NaN where no gross does).
+        contribution_roi, cost_per_order_fen (spend per order), break_even_fen (gross at which the
+        costs that do not grow with it are earned back, at this channel's margin; NaN where no
+        gross does).
     costs
         One row per model, channel and kind of cost: model, channel, kind, amount_fen.
     unplaced
@@ -207,7 +208,7 @@ def roi(
     returns = return_curves(store, since=since, until=until)
     book = _of_days(whole, days, returns)
     reach = reach_of(journeys, costs)
-    lead, why = _headline(book, headline)
+    lead, why = leading(book, headline)
     of_orders = costs["order"].isin(book.orders["order_id"])
     own = _own_costs(costs[of_orders], book.orders)
     parts, sums, unplaced = [], [], {}
@@ -292,8 +293,14 @@ def _order_rows(entries: pd.DataFrame, orders: pd.DataFrame) -> NDArray[np.int64
     return np.asarray(found[entries["order_id"].cat.codes.to_numpy()], np.int64)
 
 
-def _headline(book: Ledger, wanted: str) -> tuple[str, str]:
-    """Return the model whose figures lead, and why it is another than the usual one."""
+def leading(book: Ledger, wanted: str) -> tuple[str, str]:
+    """Return the model whose figures lead, and why it is another than the usual one: see `Roi`.
+
+    Raises
+    ------
+    ConfigError
+        If the one wanted is none of the models.
+    """
     if wanted:
         if wanted not in book.models:
             raise ConfigError(

@@ -16,7 +16,16 @@ import numpy as np
 
 from attribution.numerics import maturity
 from attribution.numerics.jackknife import standard_errors
-from attribution.numerics.maturity import Life, Path, Rates, Tree, Triangle, log_kept
+from attribution.numerics.maturity import (
+    Life,
+    Path,
+    Rates,
+    Spread,
+    Tree,
+    Triangle,
+    counted,
+    log_kept,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,18 +72,15 @@ class Learned:
     @cached_property
     def rates(self) -> Rates:
         """The rates of all orders."""
-        return maturity.rates(self.sums, self.tree, self.lean)
+        return maturity.rates(self.sums, self.tree, self.lean, self.spread)
 
     @cached_property
-    def psi(self) -> float:
-        """How much people vary, against whole returns by chance."""
-        found = maturity.residuals(self.life, self.rates.cell)
-        return maturity.dispersion(found, self.person, self.sums, self.rates.cell)
-
-    @cached_property
-    def cell_spread(self) -> float:
-        """tau^2 of cells around their places."""
-        return maturity.heterogeneity(self.sums, self.rates.place[self.tree.place], self.psi)
+    def spread(self) -> Spread:
+        """What varies by chance, and cells around their places; from rates that know neither."""
+        plain = maturity.rates(self.sums, self.tree, self.lean, Spread(0.0, 0.0))
+        found = maturity.residuals(self.life, plain.cell)
+        psi = maturity.dispersion(found, self.person, self.sums, plain.cell)
+        return Spread(psi, maturity.heterogeneity(self.sums, plain.place[self.tree.place], psi))
 
     @cached_property
     def place_spread(self) -> float:
@@ -87,7 +93,7 @@ class Learned:
             out=np.zeros_like(trunks.refunded),
             where=trunks.at_risk > 0,
         )
-        return maturity.heterogeneity(places, pooled[self.tree.trunk], self.psi)
+        return maturity.heterogeneity(places, pooled[self.tree.trunk], self.spread.psi)
 
     def without_each_block(self) -> Iterator[Rates]:
         """Yield the rates without one block of people, for every block."""
@@ -102,13 +108,16 @@ class Learned:
             rows = order[bounds[block] : bounds[block + 1]]
             mine = events[ends[block] : ends[block + 1]]
             theirs = Life(
-                *(column[rows] for column in life[:4]),
+                life.cell[rows],
+                life.lived[rows],
+                life.part[rows],
+                life.gross[rows],
                 place[life.event_order[mine]] - bounds[block],
                 life.event_age[mine],
                 life.event_fen[mine],
             )
             sums = maturity.triangle(theirs, len(self.tree.place), self.days)
-            yield maturity.rates(self.sums.without(sums), self.tree, self.lean)
+            yield maturity.rates(self.sums.without(sums), self.tree, self.lean, self.spread)
 
 
 class Parts(NamedTuple):
@@ -168,40 +177,54 @@ class Forecast:
     @cached_property
     def untilted(self) -> Floats:
         """(k,) fen expected to be left of each order by its cell's curve alone."""
-        return self.net * np.exp(self._ahead(log_kept(self.learned.rates.cell), self.cell))
+        logs = self._ahead(log_kept(self.learned.rates.cell), self.cell)
+        return np.asarray(self.net * np.exp(logs))
 
     @cached_property
     def kept(self) -> Floats:
         """(k,) the part of each order's net that is expected to be left."""
         logs = self._ahead(log_kept(self.learned.rates.cell), self.cell)
-        return np.exp(self.tilt[self.place] * logs)
+        return np.asarray(np.exp(self.tilt[self.place] * logs))
 
     @cached_property
     def chance(self) -> Floats:
         """(k,) the variance of what is left of each order, around what is expected."""
-        return self.learned.psi * self.net**2 * self.kept * (1 - self.kept)
+        return self.learned.spread.psi * self.net**2 * self.kept * (1 - self.kept)
 
     def expected(self, parts: Parts) -> Floats:
         """Return (labels,) fen expected to be left."""
         return _sums(parts, self.net * self.kept)
 
     def replicates(self, parts: Parts) -> Floats:
-        """Return (blocks, labels) the same by the curves without each block of people."""
+        """Return (blocks, labels) the same by the curves without each block of people.
+
+        Orders of one cell and day of life share the mean part of that day, so that many orders
+        cost little more than few: what the replicates vary by is the same.
+        """
+        bins = _Bins.of(self)
+        codes, inverse = np.unique(
+            parts.label * len(bins.net) + bins.of_row[parts.row], return_inverse=True
+        )
+        label, where = np.divmod(codes, max(1, len(bins.net)))
+        amount = counted(inverse, parts.share * self.net[parts.row], len(codes))
+        place = self.learned.tree.place[bins.cell]
+        places = len(self.learned.tree.trunk)
         found = np.empty((self.learned.blocks, parts.labels))
         for block, rates in enumerate(self.learned.without_each_block()):
             path = log_kept(rates.cell)
-            logs = self._to_the_end(path, self.cell)
-            tilt = maturity.tilts(
-                self.net, logs, self.place, self._by_place(rates), self.tilt, steps=1
-            )
+            own = bins.net * np.exp(bins.ahead(log_kept(rates.place), place, None))
+            logs = bins.ahead(path, bins.cell, None)
+            wanted = counted(place, own, places)
+            tilt = maturity.tilts(bins.net, logs, place, wanted, self.tilt, steps=1)
             if self.horizon is not None:
-                logs = self._ahead(path, self.cell)
-            found[block] = _sums(parts, self.net * np.exp(tilt[self.place] * logs))
+                logs = bins.ahead(path, bins.cell, self.horizon)
+            kept = np.exp(tilt[place] * logs)
+            found[block] = counted(label, amount * kept[where], parts.labels)
         return found
 
     def standard_errors(self, parts: Parts) -> Floats:
         """Return (labels,) the standard error: chance, curves and leaning together."""
-        chance = np.bincount(parts.label, parts.share**2 * self.chance[parts.row], parts.labels)
+        chance = counted(parts.label, parts.share**2 * self.chance[parts.row], parts.labels)
         curves = standard_errors(self.replicates(parts)) ** 2
         return np.asarray(np.sqrt(chance + curves + self._leaning(parts)))
 
@@ -215,7 +238,7 @@ class Forecast:
 
     def _by_place(self, rates: Rates) -> Floats:
         kept = self.net * np.exp(self._to_the_end(log_kept(rates.place), self.place))
-        return np.bincount(self.place, kept, len(self.learned.tree.trunk))
+        return counted(self.place, kept, len(self.learned.tree.trunk))
 
     def _leaning(self, parts: Parts) -> Floats:
         """Return (labels,) the variance that comes from what leaning does not see.
@@ -229,10 +252,8 @@ class Forecast:
         tilt, left = self.tilt[self.place], self.net * self.kept
         logs = self._to_the_end(path, self.cell)
         whole = self.net * np.exp(tilt * logs)
-        moved_all = np.bincount(
-            self.cell, whole * tilt * self._to_the_end(unseen, self.cell), cells
-        )
-        slope_all = np.bincount(self.place, whole * logs, places)
+        moved_all = counted(self.cell, whole * tilt * self._to_the_end(unseen, self.cell), cells)
+        slope_all = counted(self.place, whole * logs, places)
 
         by_cell = _Pairs.of(parts, self.cell, cells)
         by_place = _Pairs.of(parts, self.place, places)
@@ -247,28 +268,30 @@ class Forecast:
         own = moved**2 - 2 * moved * moved_all[by_cell.key] * by_cell.looked_up(
             by_place, tilted, learned.tree.place
         )
-        others = np.bincount(learned.tree.place, moved_all**2, places)[by_place.key] * tilted**2
-        of_cells = np.bincount(by_cell.label, own, parts.labels)
-        of_cells = of_cells + np.bincount(by_place.label, others, parts.labels)
+        others = counted(learned.tree.place, moved_all**2, places)[by_place.key] * tilted**2
+        of_cells = counted(by_cell.label, own, parts.labels)
+        of_cells = of_cells + counted(by_place.label, others, parts.labels)
 
         wide = Path.of(rates.place_unseen)
         together = by_place.sums(parts, left * self._ahead(wide, self.place))
-        of_places = np.bincount(by_place.label, together**2, parts.labels)
+        of_places = counted(by_place.label, together**2, parts.labels)
         return np.asarray(
-            learned.cell_spread * np.maximum(of_cells, 0.0) + learned.place_spread * of_places
+            learned.spread.tau2 * np.maximum(of_cells, 0.0) + learned.place_spread * of_places
         )
 
 
 def mean_curves(learned: Learned, weight: Floats, key: Whole, keys: int) -> tuple[Floats, Floats]:
     """Return what is kept by each age (keys, days + 1), and its standard error.
 
+    Both are missing under a key whose cells count for nothing.
+
     Parameters
     ----------
     weight, key
         (cells,) what each cell counts for, and under which of `keys` it comes.
     """
-    total = np.bincount(key, weight, keys)[key]
-    share = np.divide(weight, total, out=np.zeros_like(weight, float), where=total > 0)[:, None]
+    total = counted(key, weight, keys)[key]
+    share = np.divide(weight, total, out=np.full(len(weight), np.nan), where=total > 0)[:, None]
     order = np.argsort(key, kind="stable")
     place = learned.tree.place
 
@@ -279,7 +302,7 @@ def mean_curves(learned: Learned, weight: Floats, key: Whole, keys: int) -> tupl
         return out
 
     def made(rates: Rates) -> Floats:
-        return share * np.exp(log_kept(rates.cell).before)
+        return np.asarray(share * np.exp(log_kept(rates.cell).before))
 
     own = made(learned.rates)
     by_block = np.array([summed(made(rates)) for rates in learned.without_each_block()])
@@ -293,16 +316,39 @@ def mean_curves(learned: Learned, weight: Floats, key: Whole, keys: int) -> tupl
     np.add.at(of_places, pair_of // (place.max(initial=0) + 1), by_pair)
     errors = np.sqrt(
         standard_errors(by_block) ** 2
-        + learned.cell_spread * of_cells
+        + learned.spread.tau2 * of_cells
         + learned.place_spread * of_places
     )
     return summed(own), errors
 
 
 def _sums(parts: Parts, amounts: Floats) -> Floats:
-    return np.asarray(
-        np.bincount(parts.label, parts.share * amounts[parts.row], parts.labels), dtype=float
-    )
+    return counted(parts.label, parts.share * amounts[parts.row], parts.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class _Bins:
+    """Orders by cell and day of life: what is left of them, and the mean part of the day."""
+
+    cell: Whole
+    lived: Whole
+    part: Floats
+    net: Floats
+    of_row: Whole
+
+    @classmethod
+    def of(cls, forecast: Forecast) -> _Bins:
+        life, days = forecast.learned.life, forecast.learned.days
+        lived = np.minimum(life.lived[forecast.rows], days)
+        width = days + 1
+        codes, of_row = np.unique(forecast.cell * width + lived, return_inverse=True)
+        net = counted(of_row, forecast.net, len(codes))
+        part = counted(of_row, forecast.net * life.part[forecast.rows], len(codes))
+        part = np.divide(part, net, out=np.zeros_like(part), where=net > 0)
+        return cls(codes // width, codes % width, part, net, of_row)
+
+    def ahead(self, path: Path, index: Whole, horizon: int | None) -> Floats:
+        return path.ahead(index, self.lived, self.part, horizon)
 
 
 @dataclass(frozen=True, eq=False)
@@ -322,7 +368,7 @@ class _Pairs:
 
     def sums(self, parts: Parts, amounts: Floats) -> Floats:
         """Return the sum of amounts by pair."""
-        return np.bincount(self.of_part, parts.share * amounts[parts.row], len(self.codes))
+        return counted(self.of_part, parts.share * amounts[parts.row], len(self.codes))
 
     def looked_up(self, wider: _Pairs, figures: Floats, parent: Whole) -> Floats:
         """Return for each pair the figure of its label and its key's parent."""

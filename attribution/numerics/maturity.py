@@ -5,17 +5,19 @@ yet refunded before it, both over the orders that have lived through the day, h 
 refund rate of that day (Kaplan and Meier, JASA 53, 1958; in whole days the chain ladder of Mack,
 ASTIN Bulletin 23, 1993), and what is kept from one age to another is the product of 1 - h between.
 
-A cell leans on its parent: h = z own + (1 - z) parent, z = n / (n + lean), n the orders seen through
-the day (Buhlmann, ASTIN Bulletin 4, 1967).
+A cell leans on its parent: h = z own + (1 - z) parent, z = n / (n + lean), n the orders seen
+through the day (Buhlmann, ASTIN Bulletin 4, 1967). Days are few orders each, all days together
+are many: so a cell's parent is first brought to the cell's level, r = 1 + rho (refunded / expected
+- 1), as far as that is known, rho = tau^2 / (tau^2 + its variance by chance).
 
 The error of a predicted sum has three parts, which are added as variances:
 
 * chance: an order that keeps the part k of what it is worth, net, varies by psi net^2 k (1 - k), as
   if it came back whole or not at all; psi is what the past residuals of people say of that,
 * the curves: they are made again without one block of people at a time (`jackknife`),
-* leaning: a cell's true rates are its parent's times 1 + xi, of which (1 - z) xi is not seen; the
-  variance tau^2 of xi is that of DerSimonian and Laird (Controlled Clinical Trials 7, 1986) from
-  refunded over expected of all cells.
+* leaning: a cell's true rates are its parent's times 1 + xi, of which (1 - z) xi sqrt(1 - rho) is
+  not seen; the variance tau^2 of xi is that of DerSimonian and Laird (Controlled Clinical Trials 7,
+  1986) from refunded over expected of all cells.
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ __all__ = [
     "Life",
     "Path",
     "Rates",
+    "Spread",
     "Tree",
     "Triangle",
+    "counted",
     "dispersion",
     "grouped",
     "heterogeneity",
@@ -129,6 +133,11 @@ class Triangle(NamedTuple):
         return Triangle(*(grouped(each, parents) for each in self))
 
 
+def counted(keys: Whole, weights: Floats | Whole, count: int) -> Floats:
+    """Return the sums (count,) of weights by key."""
+    return np.asarray(np.bincount(keys, weights, count), dtype=float)
+
+
 def grouped(rows: Floats, keys: Whole) -> Floats:
     """Return the sums of rows by key, the keys being sorted and without gaps."""
     if not len(rows):
@@ -144,7 +153,7 @@ def triangle(life: Life, cells: int, days: int) -> Triangle:
 
     def seen(weights: Floats) -> Floats:
         """Return, for each day, the sum over orders that have lived longer."""
-        sums = np.bincount(through, weights, cells * width).reshape(cells, width)
+        sums = counted(through, weights, cells * width).reshape(cells, width)
         return np.asarray(np.cumsum(sums[:, :0:-1], axis=1)[:, ::-1], float)
 
     gross = life.gross.astype(float)
@@ -156,11 +165,11 @@ def triangle(life: Life, cells: int, days: int) -> Triangle:
 
     def gone(weights: Floats) -> Floats:
         """Return what is not at risk any more: from the day after until the life's end."""
-        sums = np.bincount(cell * width + age + 1, weights, cells * width)
-        sums -= np.bincount(cell * width + lived, weights, cells * width)
+        sums = counted(cell * width + age + 1, weights, cells * width)
+        sums -= counted(cell * width + lived, weights, cells * width)
         return np.asarray(np.cumsum(sums.reshape(cells, width), axis=1)[:, :-1])
 
-    refunded = np.bincount(cell * width + age, fen, cells * width).reshape(cells, width)[:, :-1]
+    refunded = counted(cell * width + age, fen, cells * width).reshape(cells, width)[:, :-1]
     return Triangle(
         seen((gross > 0).astype(float)),
         np.asarray(refunded),
@@ -199,18 +208,43 @@ class Rates:
     @property
     def days(self) -> int:
         """How many days of life the rates cover; beyond, nothing comes back."""
-        return self.cell.shape[1]
+        return int(self.cell.shape[1])
 
 
-def rates(sums: Triangle, tree: Tree, lean: float) -> Rates:
-    """Return the rates of every cell, leaning on its place, that on its trunk, that on all."""
+class Spread(NamedTuple):
+    """How far what is seen varies by chance (`psi`), and cells around their places (`tau2`)."""
+
+    psi: float
+    tau2: float
+
+
+def rates(sums: Triangle, tree: Tree, lean: float, spread: Spread) -> Rates:
+    """Return the rates of every cell, leaning on its place, that on its trunk, that on all.
+
+    A cell that is alone in its place is the place, and leans no further.
+    """
     places = sums.gathered(tree.place)
     trunks = places.gathered(tree.trunk)
     everything = _ratio(trunks.refunded.sum(axis=0), trunks.at_risk.sum(axis=0))
     trunk, _ = _leaning(trunks, np.broadcast_to(everything, trunks.orders.shape), lean)
     place, place_unseen = _leaning(places, trunk[tree.trunk], lean)
-    cell, cell_unseen = _leaning(sums, place[tree.place], lean)
+    parent = place[tree.place]
+    level, known = _levels(sums, parent, spread)
+    cell, cell_unseen = _leaning(sums, np.minimum(level * parent, 1.0), lean)
+    cell_unseen *= np.sqrt(1 - known)
+    alone = (np.bincount(tree.place, minlength=len(tree.trunk)) == 1)[tree.place]
+    cell[alone], cell_unseen[alone] = parent[alone], 0.0
     return Rates(cell, place, cell_unseen, place_unseen)
+
+
+def _levels(sums: Triangle, parent: Floats, spread: Spread) -> tuple[Floats, Floats]:
+    """Return (cells, 1) how a cell's level is to its parent's, and how far that is known."""
+    expected = (parent * sums.at_risk).sum(axis=1)
+    chance = spread.psi * (parent * (1 - parent) * sums.squares).sum(axis=1)
+    varies = spread.tau2 * expected**2
+    known = _ratio(varies, varies + chance)
+    level = 1 + known * (_ratio(sums.refunded.sum(axis=1), expected) - 1)
+    return level[:, None], known[:, None]
 
 
 def _leaning(sums: Triangle, parent: Floats, lean: float) -> tuple[Floats, Floats]:
@@ -221,7 +255,7 @@ def _leaning(sums: Triangle, parent: Floats, lean: float) -> tuple[Floats, Float
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.zeros_like(part, float), where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=np.zeros_like(part, float), where=whole > 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,8 +306,8 @@ def tilts(
     found = np.ones(len(wanted)) if start is None else start.copy()
     for _ in range(steps):
         kept = net * np.exp(found[place] * logs)
-        slope = np.bincount(place, kept * logs, len(wanted))
-        over = np.bincount(place, kept, len(wanted)) - wanted
+        slope = counted(place, kept * logs, len(wanted))
+        over = counted(place, kept, len(wanted)) - wanted
         step = np.divide(over, slope, out=np.zeros_like(over), where=slope < 0)
         found = found - step
         if np.abs(step).max(initial=0.0) < 1e-12:
@@ -291,7 +325,7 @@ def residuals(life: Life, hazard: Floats) -> Floats:
     after = life.cell[order] * width + np.minimum(life.event_age + 1, days)
     full = life.event_age < np.minimum(life.lived, days)[order]
     gone = np.where(full, life.event_fen * (1 + upto[end[order]] - upto[after]), 0.0)
-    return np.asarray(np.bincount(order, gone, len(end)) - life.gross * upto[end])
+    return np.asarray(counted(order, gone, len(end)) - life.gross * upto[end])
 
 
 def dispersion(found: Floats, person: Whole, sums: Triangle, hazard: Floats) -> float:

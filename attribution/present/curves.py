@@ -29,7 +29,7 @@ def return_panel(
     ages: Sequence[int],
     observed: Sequence[float],
     expected: Sequence[float],
-    band: tuple[Sequence[float], Sequence[float]],
+    band: tuple[Sequence[float], Sequence[float]] | None,
     *,
     top: float,
     percent: Callable[[float], str],
@@ -43,7 +43,7 @@ def return_panel(
     ages
         Days, from 0 on; `observed` may end earlier than they do.
     band
-        Low and high; empty without an interval.
+        Low and high; None without an interval.
     top
         The share that the axis must reach; all panels of a figure have the same.
     days
@@ -63,7 +63,7 @@ def return_panel(
         )
 
     lines = []
-    if band:
+    if band is not None:
         low, high = band
         back = " L".join(
             f"{age / last:.4f} {y(share) - _TOP:.2f}"
@@ -82,7 +82,7 @@ def return_panel(
         )
         for tick in scale.ticks
     ]
-    over = y(max(expected[-1], band[1][-1] if band else 0.0))
+    over = y(max(expected[-1], 0.0 if band is None else band[1][-1]))
     parts = [
         *grid,
         Markup(
@@ -116,16 +116,17 @@ def curve_mark(kind: str) -> Markup:
 
 
 def hatching() -> Markup:
-    """Return the hatching that `.hatched` is filled with; a fragment that hatches shows it once."""
+    """Return the hatching that `.hatched` is filled with; what hatches shows it once."""
     return Markup(
-        '<svg class="hatching" width="0" height="0" aria-hidden="true"><defs><pattern id="ar-hatch" '
-        'width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-        '<line class="curve" x1="1" x2="1" y1="0" y2="5"/></pattern></defs></svg>'
+        '<svg class="hatching" width="0" height="0" aria-hidden="true"><defs><pattern '
+        'id="ar-hatch" width="5" height="5" patternUnits="userSpaceOnUse" '
+        'patternTransform="rotate(45)"><line class="curve" x1="1" x2="1" y1="0" y2="5"/>'
+        "</pattern></defs></svg>"
     )
 
 
 def stage_bar(share: float, *, measured: bool, label: str) -> Markup:
-    """Return a bar from zero, `share` of its column wide: solid if measured, hatched if inferred."""
+    """Return a bar from zero, `share` of its column wide: solid if measured, else hatched."""
     return Markup(
         '<svg height="{}" role="img" aria-label="{}"><rect class="{}" x="0" width="{:.2f}%" y="2" '
         'height="{}"/></svg>'

@@ -96,10 +96,13 @@ def _sessions(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each session, with the counts of its stages; most paid orders first."""
     keys = ["platform", "session_id"]
     place = frame.drop_duplicates(keys).set_index(keys)[["streamer", "start_at"]]
-    wide = frame.set_index([*keys, "stage"])["count"].unstack()
-    basis = frame.set_index([*keys, "stage"])["basis"].unstack()
-    known = wide.notna().any(axis=1)
-    found = place.join(wide).join(basis, rsuffix="_basis")[known.reindex(place.index)]
+    parts = [
+        rows.set_index(keys)[["count", "basis"]].set_axis([stage, f"{stage}_basis"], axis=1)
+        for stage, rows in frame.groupby("stage")
+    ]
+    found = pd.concat([place, *parts], axis=1)
+    found = found.reindex(columns=[*place, *(f"{s}{e}" for s in _STAGES for e in ("", "_basis"))])
+    found = found[found[list(_STAGES)].notna().any(axis=1)]
     return found.assign(
         _paid=found["paid"].astype("Float64").fillna(-1),
         _start=found["start_at"].astype("Float64").fillna(0),

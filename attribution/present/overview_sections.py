@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from attribution.model import label
 from attribution.models.heuristic import FirstTouch, LastTouch
 from attribution.names import UNALLOCATED, UNATTRIBUTED, __version__
 from attribution.present import charts
 from attribution.present.curves import hatching
+from attribution.present.diff_sections import WHY
 from attribution.present.markup import Fragment, figure, joined, page, row, section, style, table
 from attribution.present.money_charts import Bar, bar_row, day_columns, mark
 from attribution.present.report import DEPENDS, WEIGHTY, sentences
+from attribution.present.roi_sections import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,14 +35,6 @@ __all__ = ["OverviewReport", "closing", "glance", "opening", "who_and_what_chang
 _SHOWN = 10
 _MOST = 5  # things that need attention
 _LOSING = 2  # of them, channels that lose
-_WHY = {
-    "slid_out": "front_slid_out",
-    "came_in": "front_came_in",
-    "late": "front_late",
-    "gone": "front_gone",
-    "refunds": "front_refunds",
-    "amounts": "front_amounts",
-}
 _SIGNS = {"act": "■", "check": "◆", "know": "○"}
 _SPOKEN = {"act": "front_act", "check": "front_check", "know": "front_know"}
 
@@ -108,6 +103,11 @@ class OverviewReport:
         """Expected net that the headline model credits to channels."""
         return float(self.wide[self.roi.headline].sum())
 
+    def claimer(self, claimer: str) -> str:
+        """Return what a claimer is called."""
+        rule = self.claims.rules.get(claimer)
+        return claimer if rule is None else rule.name(self.words.language)
+
     def link(self, name: str, text: str) -> Markup:
         """Return a link to another page of the site; nothing where it has none."""
         if name not in self.pages:
@@ -159,9 +159,9 @@ def _against_before(report: OverviewReport) -> str:
     change = found.after_fen / found.before_fen - 1
     if not change:
         return words("front_same")
-    largest = found.totals.loc[found.totals["change_fen"].abs().idxmax()]
+    place = int(found.totals["change_fen"].abs().to_numpy().argmax())
     key = "front_more" if change > 0 else "front_less"
-    why = words(_WHY[str(largest["why"])])
+    why = words(WHY[str(found.totals["why"].iloc[place])])
     return words(key, share=words.percent(abs(change), 1), why=why)
 
 
@@ -212,7 +212,9 @@ def _earned(report: OverviewReport) -> Markup:
         parts = {"kept": kept, "left": left}
         hundred = {name: words.count(round(100 * x / gross)) for name, x in parts.items()}
         title = words("front_earned_title", **hundred)
-    grid = table([words("roi_step"), "", ""], body, kinds=["name", "plot", "key"], name="plots earned")
+    grid = table(
+        [words("roi_step"), "", ""], body, kinds=["name", "plot", "key"], name="plots earned"
+    )
     fills = [("bar", "roi_fill_kept"), ("hatched", "roi_fill_coming"), ("outline", "roi_fill_back")]
     legend = Markup('<p class="legend">{}</p>').format(
         joined(Markup("<span>{}{}</span>").format(mark(k), words(key)) for k, key in fills)
@@ -242,7 +244,9 @@ def _sure(report: OverviewReport) -> Markup:
         for fact in facts
     )
     key = "front_sure_title" if apart > _AGREED else "front_sure_title_same"
-    return section(words("front_sure_kicker"), words(key), Markup('<div class="facts">{}</div>').format(listed))
+    return section(
+        words("front_sure_kicker"), words(key), Markup('<div class="facts">{}</div>').format(listed)
+    )
 
 
 _AGREED = 0.15  # of what is credited: less moves between models that say the same
@@ -293,7 +297,7 @@ def _losing(report: OverviewReport) -> list[Item]:
         mine = mine[(mine["model"] == report.roi.headline) & (mine["channel"] == name)]
         largest = mine.loc[mine["amount_fen"].idxmax()]
         lost = abs(float(report.lead["contribution_expected_fen"][name]))
-        why = words("front_losing_why", kind=words(f"roi_kind_{largest['kind']}"),
+        why = words("front_losing_why", kind=words(KINDS[largest["kind"]]),
                     amount=words.money(float(largest["amount_fen"])))  # fmt: skip
         fact = words("front_losing", name=words.short(str(name)), amount=words.money(lost),
                      models=len(report.roi.ledger.models))  # fmt: skip
@@ -310,12 +314,14 @@ def _claimed(report: OverviewReport) -> list[Item]:
     why = words("front_twice", count=words.count(twice)) if twice else words("front_over_why")
     if len(over):
         worst = over.iloc[0]
-        names = ", ".join(words.claimer(name) for name in worst["claimers"].split(", "))
+        names = words.listed([report.claimer(name) for name in worst["claimers"].split(", ")])
         fact = words("front_over", names=names, share=words.percent(worst["ratio"] - 1))
         found.append(Item("check", fact, why, "claims", words("front_see_claims")))
     elif twice:
         fact = words("front_claimed_twice", count=words.count(twice))
-        found.append(Item("check", fact, words("front_over_why"), "claims", words("front_see_claims")))
+        found.append(
+            Item("check", fact, words("front_over_why"), "claims", words("front_see_claims"))
+        )
     return found
 
 
@@ -324,10 +330,12 @@ def _open(report: OverviewReport) -> list[Item]:
     words, wide = report.words, report.wide
     weighty = wide[wide.max(axis="columns") > WEIGHTY * max(report.credited, 1e-9)]
     apart = (weighty.max(axis="columns") - weighty.min(axis="columns")).sort_values()
-    if apart.empty or apart.iloc[-1] <= DEPENDS * max(report.lead["net_expected_fen"].get(apart.index[-1], 0.0), 1.0):
+    if apart.empty:
         return []
     name = str(apart.index[-1])
-    low, high = (float(x) for x in (weighty.loc[name].min(), weighty.loc[name].max()))
+    if apart.iloc[-1] <= DEPENDS * max(float(wide[report.roi.headline][name]), 1.0):
+        return []
+    low, high = (float(x) for x in (weighty.T[name].min(), weighty.T[name].max()))
     fact = words("front_open", name=words.short(name), low=words.money(low), high=words.money(high))
     return [Item("check", fact, words("front_open_why"), "model_comparison",
                  words("front_see_models"))]  # fmt: skip
@@ -369,20 +377,19 @@ def _who(report: OverviewReport) -> Markup:
     top |= set(wild.sort_values(ascending=False, kind="stable").index[:2])
     shown, rest = wide[wide.index.isin(top)], wide[~wide.index.isin(top)]
     ranks = wide.rank(method="min", ascending=False).astype(int)
-    first, last = (name if name in wide.columns else None for name in
-                   (type(FirstTouch()).__name__, type(LastTouch()).__name__))  # fmt: skip
-    largest = float(shown.to_numpy().max(initial=1.0))
-    scale = charts.nice_scale(0.0, max(largest, float(report.lead["net_high_fen"].reindex(shown.index).max())), 4)
+    known = [label(FirstTouch()), label(LastTouch())]
+    first, last = (name if name in wide.columns else None for name in known)
+    reach = report.lead["net_high_fen"].reindex(shown.index).max()
+    scale = charts.nice_scale(0.0, max(float(shown.to_numpy().max()), float(reach)), 4)
     unit, net = report.unit, float(report.total["net_expected_fen"])
     body, kinds = [], []
-    for name, figures in shown.iterrows():
-        line = {str(model): float(x) for model, x in figures.items()}
-        mine = report.lead.loc[name]
+    for name, line in shown.T.to_dict().items():
+        mine = report.lead.T[name]
         margin = float(mine["net_high_fen"] - mine["net_expected_fen"])
         said = words("front_who_spoken", name=name, amount=words.written(line[lead], unit),
                      low=words.written(min(line.values()), unit),
                      high=words.written(max(line.values()), unit), unit=unit.label)  # fmt: skip
-        best, worst = int(ranks.loc[name].min()), int(ranks.loc[name].max())
+        best, worst = int(ranks.T[name].min()), int(ranks.T[name].max())
         body.append(
             [
                 Markup('<td class="name" title="{0}">{0}</td>').format(name),
@@ -429,11 +436,14 @@ def _who(report: OverviewReport) -> Markup:
             if text
         )
     )
-    grid = table(head, body, kinds=["name", "plot", "", "low", "", "rank"], rows=kinds, name="plots")
-    top_two = wide.index[:2].tolist()
-    shares = [words.percent(float(wide[lead].iloc[n]) / net, 1) for n in range(len(top_two))]
-    title = words("front_who_title", names=words.listed([f"{n} {s}" for n, s in
-                                                         zip(top_two, shares, strict=True)]))  # fmt: skip
+    grid = table(
+        head, body, kinds=["name", "plot", "", "low", "", "rank"], rows=kinds, name="plots"
+    )
+    shares = [
+        f"{words.short(str(name))} {words.percent(float(amount) / net, 1)}"
+        for name, amount in wide[lead].iloc[:2].items()
+    ]
+    title = words("front_who_title", names=words("list_and").join(shares))
     return section(
         words("front_who_kicker"),
         title,
@@ -453,9 +463,9 @@ def _changed(report: OverviewReport) -> Markup:
     body = [[words("front_before"), "", words.written(found.before_fen, unit)]]
     body += [
         [
-            words("front_why", why=words(_WHY[why]), count=words.count(orders)),
+            words("front_why", why=words(WHY[why]), count=words.count(orders)),
             bar_row(scale, [Bar(0, change, "bar" if change >= 0 else "loss")],
-                    f"{words(_WHY[why])} {words.written(change, unit)}"),
+                    f"{words(WHY[why])} {words.written(change, unit)}"),
             words.signed(change, unit),
         ]
         for why, orders, change in rows.itertuples(index=False, name=None)
@@ -498,7 +508,9 @@ def _daily(report: OverviewReport) -> Markup:
         (float(kept), float(net - kept), float(gross - net))
         for gross, net, kept in days.itertuples(index=False, name=None)
     ]
-    told = [f"{day}: {words.money(sum(piece))}" for day, piece in zip(days.index, pieces, strict=True)]
+    told = [
+        f"{day}: {words.money(sum(piece))}" for day, piece in zip(days.index, pieces, strict=True)
+    ]
     best = str(days["gross_fen"].idxmax())
     said = words("front_daily", day=best, amount=words.money(float(days["gross_fen"].max())))
     drawing = day_columns(pieces, told, (str(days.index[0])[5:], str(days.index[-1])[5:]), said)

@@ -92,12 +92,14 @@ def _title(report: ReturnsReport) -> str:
     total = curves.total.iloc[0]
     if np.isnan(total["low"]):
         return words("returns_heading_none")
-    big = curves.groups[(curves.groups["orders"] >= ENOUGH_ORDERS) & (curves.groups["group"] != "")]
+    named = ~curves.groups["group"].isin(["", UNKNOWN])
+    big = curves.groups[named & (curves.groups["orders"] >= ENOUGH_ORDERS)]
+    big = big[big["returned_share"].notna()]
     share, seen = report.share(total["returned_share"], 1), report.share(total["seen_share"])
-    if big["returned_share"].notna().sum() < 2:
+    if len(big) < 2:
         return words("returns_heading_all", count=curves.days, share=share, seen=seen)
-    most = big.loc[big["returned_share"].idxmax()]
-    least = big.loc[big["returned_share"].idxmin()]
+    most = big.sort_values("returned_share").iloc[-1]
+    least = big.sort_values("returned_share").iloc[0]
     if most["low"] > least["high"]:
         return words(
             "returns_heading",
@@ -131,9 +133,9 @@ def _panels(report: ReturnsReport, shown: pd.DataFrame) -> Markup:
     top = min(1.0, 1.05 * float(reach)) if reach > 0 else 0.1
     days = words("returns_days", count=report.curves.days)
     panels = []
-    for place in shown.itertuples():
-        curve = curves[curves["group"] == place.group]
-        name = report.name(place.group, place.name)
+    for group, called in zip(shown["group"], shown["name"], strict=True):
+        curve = curves[curves["group"] == group]
+        name = report.name(group, called)
         seen = curve[(curve["orders"] >= _SEEN_BY) & curve["returned_share"].notna()]
         last = curve.iloc[-1]
         banded = bool(curve["low"].notna().all())
@@ -143,7 +145,7 @@ def _panels(report: ReturnsReport, shown: pd.DataFrame) -> Markup:
                 curve["age_days"].tolist(),
                 seen["returned_share"].tolist(),
                 curve["expected"].tolist(),
-                (curve["low"].tolist(), curve["high"].tolist()) if banded else (),
+                (curve["low"].tolist(), curve["high"].tolist()) if banded else None,
                 top=top,
                 percent=words.percent,
                 days=days,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from attribution.present.words import Unit, Words
 
 __all__ = [
+    "KINDS",
     "RoiReport",
     "by_channel",
     "by_minute",
@@ -54,7 +55,7 @@ _VERDICTS = {
     "unclear": "roi_unclear",
     "depends": "roi_depends",
 }
-_KINDS = {
+KINDS = {
     "goods": "roi_kind_goods",
     "ads": "roi_kind_ads",
     "slot_fee": "roi_kind_slot_fee",
@@ -211,7 +212,7 @@ def profit_and_loss(report: RoiReport) -> Fragment:
     running = kept
     for kind, amount in costs.items():
         bar = Bar(running - amount, running, "cost")
-        lines.append((words(_KINDS[str(kind)]), -float(amount), [bar], ""))
+        lines.append((words(KINDS[str(kind)]), -float(amount), [bar], ""))
         running -= amount
     lines.append(
         (words("roi_left"), left, [Bar(0, left, "bar" if left >= 0 else "loss")], "strong")
@@ -448,7 +449,7 @@ def _unplaced(report: RoiReport) -> Markup:
     parts = [
         words(
             "roi_unplaced_part",
-            kind=words(_KINDS[kind]),
+            kind=words(KINDS[kind]),
             amount=words.money(float(amount)),
             why=words(_WHY[why]),
         )
