@@ -94,6 +94,8 @@ placed AS (
         greatest(coalesce(l.paid_fen, 0), 0) AS paid_fen,
         o.gross_fen AS order_gross_fen, o.net_fen AS order_net_fen,
         o.net_expected_fen AS order_expected_fen,
+        CASE WHEN o.paid_fen = sum(l.paid_fen) OVER (PARTITION BY o.platform, o.order_id)
+            THEN greatest(coalesce(o.freight_fen, 0), 0) ELSE 0 END AS freight_within_fen,
         coalesce(b.known_fen, 0) AS known_fen,
         coalesce(b.goods_fen, 0) AS goods_fen,
         coalesce(b.goods_at_most, 0) AS goods_at_most,
@@ -216,8 +218,11 @@ def _units_back(lines: pd.DataFrame, first: Longs, lengths: Longs) -> Longs:
     earns = lines["is_revenue"].to_numpy(bool)
     units = lines["units"].to_numpy(np.int64)
     paid = np.where(earns, lines["paid_fen"].to_numpy(np.int64), 0)
-    whole = split(lines["order_goods_fen"].to_numpy(np.int64)[first], paid.astype(np.float64),
-                  offsets_of(lengths))  # fmt: skip
+    weights, offsets = paid.astype(np.float64), offsets_of(lengths)
+    whole = split(lines["order_goods_fen"].to_numpy(np.int64)[first], weights, offsets)
+    # Some platforms count the freight with the goods, and do not give it back with them.
+    freight = split(lines["freight_within_fen"].to_numpy(np.int64)[first], weights, offsets)
+    paid = np.maximum(paid - freight, 0)
     money = lines["goods_fen"].to_numpy(np.int64) + whole
     paid_for = units * money // np.maximum(paid, 1)
     at_most = lines["goods_at_most"].to_numpy(np.int64) + np.where(whole > 0, units, 0)

@@ -330,7 +330,8 @@ def _costly(books: Books) -> pd.Index:
     """Return the sessions with costs of their own, beside those of their lines."""
     own = books.parts.loc[books.parts["line"] < 0, "session"]
     own = own[~own.isin((NO_SESSION, UNALLOCATED))]
-    return pd.Index(own.drop_duplicates().to_numpy())
+    found: pd.Index[str] = pd.Index(own.drop_duplicates().to_numpy())
+    return found
 
 
 def _within(
