@@ -12,13 +12,10 @@ MONEY = ("orders", "gross_fen", "refunded_fen", "net_fen", *COST_FEN, "cost_fen"
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return open_store(sample_brand(tmp_path_factory.mktemp("brand") / "shanlan"))
-
-
-@pytest.fixture(scope="module")
-def found(store):
-    books = open_books(store)
+def found(tmp_path_factory):
+    workspace = sample_brand(tmp_path_factory.mktemp("brand") / "shanlan")
+    store = open_store(workspace)
+    books = open_books(store, workspace.costs)
     check_books(store, books)
     return session_books(books).set_index("session")
 

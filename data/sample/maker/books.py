@@ -31,6 +31,7 @@ NO_MONEY_BACK = ("exchange", "reship", "repair")
 NOT_REVENUE = ("gift", "zero_yuan", "lucky_bag", "sample")
 GIVEN = {"gift": "giveaway", "zero_yuan": "giveaway", "lucky_bag": "lucky_bag", "sample": "sample"}
 GOODS_BACK = ("refund_before_ship", "return_refund")
+GUARANTEED = "HT-2026-088"  # at 1:2
 NOWHERE, UNALLOCATED = "(no session)", "(unallocated)"
 
 Place = tuple[str, str]  # platform, session or NOWHERE
@@ -196,6 +197,16 @@ def books(world: World, resolved: Order, stray: Order) -> dict[str, dict[str, in
         if session.platform == "douyin":
             spent = room_report(session, rooms[session.id]).spent_fen
             pages[f"douyin:{session.id}"]["ads_fen"] += spent
+    # 保底: for each yuan of the fee two were to be sold; what is short of it comes back.
+    rooms_paid = [
+        cost for cost in kept_costs(world)
+        if cost.kind == "slot_fee" and cost.doc.startswith(GUARANTEED)
+    ]  # fmt: skip
+    fee = sum(cost.fen for cost in rooms_paid)
+    sold = sum(pages[f"{cost.platform}:{cost.name}"]["gross_fen"] for cost in rooms_paid)
+    back = shares(max(2 * fee - sold, 0) // 2, [cost.fen for cost in rooms_paid])
+    for cost, fen in zip(rooms_paid, back, strict=True):
+        pages[f"{cost.platform}:{cost.name}"][f"{cost.kind}_fen"] -= fen
     for platform, ads in (
         ("douyin", qianchuan_ads()),
         ("kuaishou", kuaishou_ads(world)),
