@@ -48,6 +48,12 @@ class Days:
         inside = known & (text >= self.since)
         return (inside & (text <= self.until) if self.until else inside).to_numpy(bool)
 
+    def condition(self, column: str) -> str:
+        """Return the SQL condition that a column of days lies in the span."""
+        low = f"{column} >= '{self.since}'" if self.since else "TRUE"
+        high = f"{column} <= '{self.until}'" if self.until else "TRUE"
+        return f"({low} AND {high})"
+
     def meets(self, other: Days) -> bool:
         """Return whether the two have a day in common."""
         begins = not self.until or other.since <= self.until
