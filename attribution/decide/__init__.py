@@ -1,1 +1,1 @@
-"""From journeys and credit to money and action."""
+"""Credit to money and action: the ledger, return on cost, platform claims, key paths."""
