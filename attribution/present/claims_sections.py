@@ -522,7 +522,7 @@ def by_day(report: ClaimsReport) -> Fragment:
             kicker,
             _days_title(report, days),
             _legend(marks),
-            figure(Markup('<div class="multiples">{}</div>').format(joined(drawn)), note),
+            figure(Markup('<div class="claim-days">{}</div>').format(joined(drawn)), note),
             _day_table(report, days, dates[-_LISTED:]),
         ),
     )
