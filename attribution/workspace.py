@@ -18,6 +18,7 @@ from attribution.errors import ConfigError, quoted
 from attribution.identity.rules import Rules
 from attribution.journeys.definition import JourneyDefinition
 from attribution.names import DEFAULT_TIMEZONE
+from attribution.recipe import Recipe, recipe_of
 from attribution.toml_page import KeyPath, Page, read_page, shown
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FILE", "Exclude", "Source", "Workspace", "read_workspace"]
 
 FILE = "attribution.toml"
-_TABLES = ("brand", "identity", "journeys", "source", "exclude")
+_TABLES = ("brand", "identity", "journeys", "report", "source", "exclude")
 _NAME = re.compile(r"[^\W_][\w .·-]{0,59}")
 _PASSWORD = re.compile(
     r"://[^/@:]*:[^/@]+@|[?&;]\s*\w*(password|passwd|passphrase|pwd)\s*=", re.IGNORECASE
@@ -99,6 +100,7 @@ class Workspace:
     rules: Rules = field(default_factory=Rules)
     key_file: Path | None = None
     journeys: JourneyDefinition = field(default_factory=JourneyDefinition)
+    report: Recipe = field(default_factory=Recipe)
 
     @property
     def store(self) -> Path:
@@ -134,6 +136,7 @@ def read_workspace(folder: str | os.PathLike[str]) -> Workspace:
         sources=_sources(page, document.get("source", [])),
         excludes=_excludes(page, document.get("exclude", [])),
         journeys=_journeys(page, document.get("journeys", {})),
+        report=recipe_of(page, document.get("report", {})),
         **_brand(page, document.get("brand", {}), root.name),
         **_identity(page, document.get("identity", {}), root),
     )
