@@ -62,7 +62,8 @@ def run_side_by_side(
         For the first one that fails; the others are stopped.
     """
     context = _context()
-    waiting, running = list(tasks), dict[Any, tuple[Task, BaseProcess, float]]()
+    waiting = list(tasks)
+    running: dict[Any, tuple[Task, BaseProcess, float]] = {}
     done: dict[str, Executed] = {}
     try:
         while waiting or running:
@@ -76,7 +77,7 @@ def run_side_by_side(
                 said(f"{task.name}: running")
             for answered in wait(list(running)):
                 task, process, since = running.pop(answered)
-                outcome = _answer(answered, task)  # type: ignore[arg-type]
+                outcome = _answer(answered, task)
                 process.join()
                 took = f"{time.perf_counter() - since:.1f} s"
                 if isinstance(outcome, Failure):
@@ -98,7 +99,7 @@ def _context() -> Any:
     return context
 
 
-def _answer(connection: Connection, task: Task) -> Executed | Failure:
+def _answer(connection: Any, task: Task) -> Executed | Failure:
     try:
         found: Executed | Failure = connection.recv()
     except EOFError:  # the process died before it could answer
