@@ -88,7 +88,8 @@ def table(
             for column, cell in zip(kinds, cells, strict=True)
         )
         lines.append(Markup('<tr class="{}">{}</tr>').format(kind, filled))
-    kind = "scroll filterable" if len(lines) > _LONG else "scroll"
+    ordinary = len(lines) - sum(kind in ("sum", "rest") for kind in rows)
+    kind = "scroll filterable" if ordinary > _LONG else "scroll"
     return Markup(
         '<div class="{}"><table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
         "</div>"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from attribution.present.words import Words
 
-__all__ = ["DOWNLOADS", "RUNS", "Shell", "instant", "page_title", "period"]
+__all__ = ["DOWNLOADS", "RUNS", "Shell", "instant", "page_title", "period", "run_line"]
 
 DOWNLOADS, RUNS = "downloads", "runs"  # the two pages that no notebook makes
 _TITLES = {
@@ -177,3 +177,16 @@ def instant(words: Words, ms: int, timezone: str) -> str:
         offset = f"{at:%z}"
         zone = f"UTC{offset[:3]}:{offset[3:]}"
     return words("site_as_of", at=f"{words.month_day(at.date())} {at:%H:%M}", zone=zone)
+
+
+def run_line(words: Words, run: str, started: datetime, seconds: float) -> Markup:
+    """Return what tells one run from another: nothing else on a page does."""
+    return Markup('<p id="run">{}<a href="manifest.json">{}</a></p>').format(
+        words(
+            "site_run_line",
+            run=run,
+            at=f"{started:%Y-%m-%d %H:%M}",
+            seconds=words.count(round(seconds)),
+        ),
+        words("site_manifest"),
+    )

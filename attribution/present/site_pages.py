@@ -99,14 +99,26 @@ def downloads(words: Words, found: Sequence[Download], inputs: int) -> Markup:
     )
     body = [
         [
-            page_title(words, each.page),
-            Markup('<td class="name">{}</td>').format(each.name or words("downloads_notebook")),
-            "" if each.rows is None else _sorted_by(each.rows, words.count(each.rows)),
+            each.name or words("downloads_notebook"),
+            _plain(page_title(words, each.page)),
+            "" if each.rows is None else _number(each.rows, words("downloads_rows"), words),
             _held(each.columns),
-            _sorted_by(sum(s for _, _, s in each.files), _links(words, each.files)),
+            _links(words, each.files),
         ]
         for each in found
     ]
+    listed = table(
+        [
+            words("downloads_table"),
+            words("downloads_page"),
+            words("downloads_rows"),
+            words("downloads_columns"),
+            words("downloads_files"),
+        ],
+        body,
+        kinds=["name", "why", "", "why", "why"],
+        name="list",
+    )
     manifest = section(
         words("downloads_manifest_kicker"),
         words("downloads_manifest_heading", inputs=words.count(inputs)),
@@ -114,28 +126,16 @@ def downloads(words: Words, found: Sequence[Download], inputs: int) -> Markup:
             words("downloads_manifest_detail"), words("site_manifest")
         ),
     )
-    listed = section(
-        words("downloads_kicker"),
-        words("site_downloads"),
-        table(
-            [
-                words("downloads_page"),
-                words("downloads_table"),
-                words("downloads_rows"),
-                words("downloads_columns"),
-                words("downloads_files"),
-            ],
-            body,
-            kinds=["name", "why", "", "why", ""],
-            name="list",
-        ),
-    )
-    top = _top(title, words("downloads_detail"))
-    return joined([top, listed, manifest])
+    return joined([_top(title, words("downloads_detail")), listed, manifest])
 
 
-def _sorted_by(number: int, shown: Markup | str) -> Markup:
-    return Markup('<td data-sort="{}">{}</td>').format(number, shown)
+def _plain(shown: Markup | str) -> Markup:
+    return Markup('<td class="plain">{}</td>').format(shown)
+
+
+def _number(number: int, column: str, words: Words) -> Markup:
+    """Return a cell that says its column's name where a phone has no header to show it."""
+    return Markup('<td data-column="{}">{}</td>').format(column, words.count(number))
 
 
 def _held(columns: Sequence[str]) -> str:
@@ -144,10 +144,12 @@ def _held(columns: Sequence[str]) -> str:
 
 
 def _links(words: Words, files: Sequence[tuple[str, str, int]]) -> Markup:
-    return joined(
+    links = joined(
         Markup('<a href="{}" download>{}&nbsp;{}</a>').format(address, ending, words.size(size))
         for ending, address, size in files
     )
+    size = sum(size for _, _, size in files)
+    return Markup('<td class="why" data-sort="{}">{}</td>').format(size, links)
 
 
 def runs(words: Words, entries: Sequence[RunEntry]) -> Markup:
@@ -161,35 +163,33 @@ def runs(words: Words, entries: Sequence[RunEntry]) -> Markup:
     else:
         title = words("runs_heading_failed", at=current.at)
     states = {
-        "current": words("runs_current"),
+        "current": Markup("<b>● {}</b>").format(words("runs_current")),
         "done": words("runs_done"),
         "failed": Markup('<span class="failed">▼ {}</span>').format(words("runs_failed")),
     }
     body = [
         [
-            Markup('<td class="name">{}</td>').format(_named(each)),
-            Markup('<td class="why">{}</td>').format(states[each.state]),
+            _plain(_named(each)),
+            _plain(states[each.state]),
             each.period or ("" if each.state == "failed" else words("runs_everything")),
-            "–" if each.seconds is None else f"{each.seconds:,.0f}",
+            ""
+            if each.seconds is None
+            else _number(round(each.seconds), words("runs_seconds"), words),
             each.cause or _page_links(words, each.pages),
         ]
         for each in entries
     ]
-    listed = section(
-        words("runs_kicker"),
-        words("site_runs"),
-        table(
-            [
-                words("runs_when"),
-                words("runs_state"),
-                words("runs_period"),
-                words("runs_seconds"),
-                words("runs_pages"),
-            ],
-            body,
-            kinds=["name", "why", "why", "", "why"],
-            name="list",
-        ),
+    listed = table(
+        [
+            words("runs_when"),
+            words("runs_state"),
+            words("runs_period"),
+            words("runs_seconds"),
+            words("runs_pages"),
+        ],
+        body,
+        kinds=["name", "why", "why", "", "why"],
+        name="list",
     )
     detail = words(
         "runs_detail", whole=words.count(len(entries) - failed), failed=words.count(failed)
@@ -198,10 +198,10 @@ def runs(words: Words, entries: Sequence[RunEntry]) -> Markup:
 
 
 def _named(entry: RunEntry) -> Markup:
-    shown = Markup("{}<br>{}").format(entry.run, entry.at)
-    if not entry.pages:
-        return shown
-    return Markup('<a href="{}">{}</a><br>{}').format(entry.pages[0][1], entry.run, entry.at)
+    lead = Markup("{}").format(entry.at)
+    if entry.pages:
+        lead = Markup('<a href="{}">{}</a>').format(entry.pages[0][1], entry.at)
+    return Markup("{}<br><small>{}</small>").format(lead, entry.run)
 
 
 def _page_links(words: Words, pages: Sequence[tuple[str, str]]) -> Markup:

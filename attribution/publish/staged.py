@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from attribution.present.shell import DOWNLOADS, Shell, instant, period
+from attribution.present.shell import DOWNLOADS, Shell, instant, period, run_line
 from attribution.present.site_pages import Download, downloads
 from attribution.present.words import words_in
 from attribution.publish.manifest import MANIFEST, digest, inputs_of, versions
@@ -122,16 +122,7 @@ def write_run(run: Run, folder: Path, executed: Mapping[str, Executed]) -> dict[
         run.plan.brand,
         as_of="" if as_of is None else instant(words, as_of, run.timezone),
         pages=[page.name for page in run.plan.pages],
-        run_line=Markup('<p id="run">{}<a href="{}">{}</a></p>').format(
-            words(
-                "site_run_line",
-                run=run.name,
-                at=f"{run.started:%Y-%m-%d %H:%M}",
-                seconds=f"{seconds:.0f}",
-            ),
-            MANIFEST,
-            words("site_manifest"),
-        ),
+        run_line=run_line(words, run.name, run.started, seconds),
     )
     manifest: dict[str, Any] = {
         "run": run.name,
