@@ -119,7 +119,7 @@ def run_notebook(
         return executed
     run_seconds = time.perf_counter() - clock
     cells = _cell_seconds(executed)
-    _forget_folders(executed, out / notebook.name, public)
+    _forget_run(executed, out / notebook.name, public)
     body = _exported(executed)
     facts = _facts(out)
     seconds = {
@@ -168,13 +168,16 @@ def _execute(
         )
 
 
-def _forget_folders(executed: Any, target: Path, public: Mapping[str, str]) -> None:
-    """Let the executed notebook name the folders as they are published, not of its own run."""
+def _forget_run(executed: Any, target: Path, public: Mapping[str, str]) -> None:
+    """Leave in the executed notebook nothing of this run but the folder it is published to."""
     import nbformat
 
     executed.metadata.pop("papermill", None)
     for cell in executed.cells:
+        for clock in ("papermill", "execution"):
+            cell.metadata.pop(clock, None)
         if "injected-parameters" in cell.metadata.get("tags", ()):
+            cell.id = "injected-parameters"  # a random one stands there
             for private, shown in public.items():
                 cell.source = cell.source.replace(private, shown)
     target.write_text(nbformat.writes(executed), encoding="utf-8")  # type: ignore[no-untyped-call]
