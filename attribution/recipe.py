@@ -156,7 +156,8 @@ def recipe_of(page: Page, table: Any) -> Recipe:
         raise page.error(
             (*at, "language"), shown(language), '"zh" or "en"', "Choose the report's language."
         )
-    names = page.texts((*at, "pages"), table["pages"]) if "pages" in table else ()
+    listed = table.get("pages", [])
+    names = () if listed == [] else page.texts((*at, "pages"), listed)
     for place, name in enumerate(names):
         if name in names[:place]:
             raise page.error(

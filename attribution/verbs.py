@@ -68,7 +68,7 @@ def init(chosen: argparse.Namespace) -> int:
         f"Made {folder}: a workspace on the sample brand. Next:\n"
         f"  attribution check --workspace {folder}\n"
         f"  attribution ingest --workspace {folder}\n"
-        f"  attribution report model_comparison --workspace {folder}\n"
+        f"  attribution report --workspace {folder}\n"
         "Then put your own exports into data/raw and name them in attribution.toml."
     )
     return DONE

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -239,12 +240,10 @@ def test_a_disk_that_is_really_full_leaves_the_run_before(tmp_path: Path) -> Non
             (reports / "ballast").unlink(missing_ok=True)
             free = shutil.disk_usage(reports).free
             (reports / "ballast").write_bytes(bytes(free - left))
-            try:
+            with suppress(ReportError):
                 run(workspace)
-            except ReportError as error:
-                assert "No space left" in str(error)
-                assert valid(reports)["run"] == good
-            good = valid(reports)["run"]
+                good = valid(reports)["run"]
+            assert valid(reports)["run"] == good
         (reports / "ballast").unlink()
         assert run(workspace).folder.name == valid(reports)["run"]
     finally:
