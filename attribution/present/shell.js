@@ -84,7 +84,9 @@
   }
 
   function filterable(scroll, rows, closing) {
-    var texts = rows.map(function (row) { return row.textContent.toLowerCase(); });
+    var texts = rows.map(function (row) {
+      return Array.from(row.cells, function (cell) { return cell.textContent; }).join(" ").toLowerCase();
+    });
     var words = document.body.dataset, box = document.createElement("div");
     var label = document.createElement("label"), input = document.createElement("input");
     var told = document.createElement("span");

@@ -33,7 +33,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={"retries": 1, "retry_delay": timedelta(minutes=5)},
-):
+) as dag:
     ingest = BashOperator(
         task_id="ingest",
         bash_command=f"{ATTRIBUTION} ingest && mkdir -p {EXECUTED}",
