@@ -6,6 +6,9 @@ attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
 
 from attribution.assemble.opened import open_journeys, read_store
 from attribution.credit import Credit
+from attribution.decide.claims import Claims, claims
+from attribution.decide.ledger import Ledger, ledger, write_ledger
+from attribution.decide.roi import Roi, roi
 from attribution.errors import (
     AttributionError,
     ConfigError,
@@ -44,6 +47,7 @@ from attribution.tally import Tally, tally_rows, tally_weights
 
 __all__ = [
     "AttributionError",
+    "Claims",
     "Comparison",
     "ConfigError",
     "Credit",
@@ -52,6 +56,7 @@ __all__ = [
     "Journeys",
     "LastNonDirect",
     "LastTouch",
+    "Ledger",
     "Linear",
     "Markov",
     "MissingAges",
@@ -61,6 +66,7 @@ __all__ = [
     "NoteKind",
     "PositionBased",
     "ReportError",
+    "Roi",
     "Rule",
     "Shapley",
     "Store",
@@ -70,6 +76,7 @@ __all__ = [
     "__version__",
     "attribute",
     "check_model",
+    "claims",
     "compare",
     "default_models",
     "difference",
@@ -77,6 +84,7 @@ __all__ = [
     "explain_difference",
     "in_period",
     "label",
+    "ledger",
     "model_from_text",
     "open_journeys",
     "open_store",
@@ -86,9 +94,11 @@ __all__ = [
     "read_paths",
     "read_store",
     "read_touchpoints",
+    "roi",
     "shapley_by_position",
     "shipped",
     "tally_rows",
     "tally_weights",
     "usable_models",
+    "write_ledger",
 ]

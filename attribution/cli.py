@@ -130,6 +130,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     watch.add_argument("--once", action="store_true", help="one round only")
 
+    close = verb("close", do.close, "close the books of a period that is over")
+    close.add_argument(
+        "period",
+        nargs="?",
+        metavar="PERIOD",
+        help="a month, week or day: 2026-10, 2026-W46, 2026-11-11; leave it out to list what is "
+        "closed, and what has changed since",
+    )
+
     report = verb(
         "report",
         do.report,

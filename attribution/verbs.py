@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from attribution.errors import ConfigError, DataError
-from attribution.present.text import plain, text_table
+from attribution.present.text import plain, text_table, yuan
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from attribution.decide.closing import Closing
     from attribution.identity.explain import Member
     from attribution.identity.resolve import People
     from attribution.intake.ingest import FileReport, SourceReport
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check",
+    "close",
     "explain",
     "forget",
     "ingest",
@@ -485,6 +487,63 @@ def _ago(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length:,.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+def close(chosen: argparse.Namespace) -> int:
+    """Close the books of a period, or list what is closed and what has changed since."""
+    from attribution.assemble.opened import open_journeys
+    from attribution.decide.closing import close as close_books
+    from attribution.decide.closing import closings, restated
+    from attribution.decide.ledger import ledger
+    from attribution.models.heuristic import LastTouch
+    from attribution.models.named import default_models, model_from_text
+    from attribution.workspace import read_workspace
+
+    workspace = read_workspace(chosen.workspace)
+    if chosen.period is not None:
+        models = [model_from_text(text) for text in workspace.ledger.models] or default_models()
+        done = close_books(workspace, chosen.period, models)
+        restating = done.facts["restated"]
+        say(f"Closed {done.name}: {done.days.since} to {done.days.until}, in data/closings.")
+        say(text_table(_CLOSED, [_closed(done)]))
+        if restating:
+            say(f"Of these, {restating:,} orders of periods closed earlier are restated.")
+        return DONE
+    earlier = closings(workspace)
+    if not earlier:
+        say("Nothing is closed yet. `attribution close 2026-10` closes a month that is over.")
+        return DONE
+    say(text_table(_CLOSED, [_closed(each) for each in earlier]))
+    changed = restated(ledger(open_journeys(workspace, value="gross_fen"), [LastTouch()]), earlier)
+    if changed.orders.empty:
+        say("\nNothing of it has changed since.")
+        return DONE
+    say("\nChanged since; the next closing restates it:")
+    by = changed.orders.groupby(["closing", "why"], sort=True)
+    sums = by.agg({"order_id": "size", "gross_change_fen": "sum", "net_change_fen": "sum"})
+    rows = [
+        [closing, why, f"{n:,}", yuan(gross), yuan(net)]
+        for (closing, why), n, gross, net in sums.itertuples(name=None)
+    ]
+    say(text_table(["closed as", "why", "orders", "gross yuan", "net yuan"], rows))
+    return DONE
+
+
+_CLOSED = ["closed as", "from", "to", "orders", "gross yuan", "net yuan", "restated", "yuan"]
+
+
+def _closed(closing: Closing) -> list[object]:
+    facts = closing.facts
+    return [
+        closing.name,
+        closing.days.since,
+        closing.days.until,
+        f"{facts['orders']:,}",
+        yuan(facts["gross_fen"]),
+        yuan(facts["net_fen"]),
+        f"{facts['restated']:,}",
+        yuan(facts["restated_net_fen"]),
+    ]
 
 
 def report(chosen: argparse.Namespace) -> int:

@@ -46,7 +46,7 @@ _NAMES = ("streamer_names", "session_names")
 
 _ORDERS = r"""
 SELECT platform || ':' || order_id AS order_id, person_id AS person, attributed_at AS "at",
-    gross_fen, net_fen, net_expected_fen, platform, category,
+    gross_fen, net_fen, net_expected_fen, platform, category, erp_order_id, booked_day,
     nullif(regexp_replace(trim(province),
         '(省|市|特别行政区|(壮族|回族|维吾尔)?自治区)$', ''), '') AS province,
     CASE

@@ -19,7 +19,7 @@ gets a view. `touchpoints` has one row for each:
     order_id, person, at          person is NULL where nobody knows
     gross_fen, net_fen, net_expected_fen
                                   whole numbers: paid, left after refunds, left in the end
-    platform, category, province, buyer
+    platform, category, province, buyer, erp_order_id, booked_day
                                   if wanted as segments
 
 `lines` has one row for each line of an order, and is needed only if products, categories or a

@@ -19,7 +19,7 @@ from attribution.names import ORGANIC, UNATTRIBUTED
 from attribution.numerics import sequences
 from attribution.tally import Tally, sum_tallies, tally_rows
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "named_models"]
 
 _NO_CHANNEL = (ORGANIC, UNATTRIBUTED)
 
@@ -180,7 +180,7 @@ def compare(
     ConfigError
         If there is no model, two would carry the same name, or the level is none.
     """
-    named = _named(models)
+    named = named_models(models)
     asked = [*named.values(), _Influence()]
     if interval is None:
         *found, reach = tallies(journeys, asked)
@@ -206,7 +206,14 @@ def _ranks(figures: pd.Series[float]) -> pd.Series[float]:
     return rounded.rank(method="min", ascending=False)
 
 
-def _named(models: Sequence[Model] | Mapping[str, Model]) -> dict[str, Model]:
+def named_models(models: Sequence[Model] | Mapping[str, Model]) -> dict[str, Model]:
+    """Return models by name: their own names, or their class and non-default parameters.
+
+    Raises
+    ------
+    ConfigError
+        If there is no model, two would carry the same name, or one is none.
+    """
     if isinstance(models, Mapping):
         named = dict(models)
     else:

@@ -40,7 +40,7 @@ Match = Literal["any", "matched", "halo"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 MONEY: tuple[Money, ...] = get_args(Money)
 CARRIED = ("event", "event_id", "session_id", "content_id", "streamer_id", "product_id")
-SEGMENTS = ("platform", "category", "province", "buyer")
+SEGMENTS = ("platform", "category", "province", "buyer", "erp_order_id", "booked_day")
 
 # What a person can be seen to do, from the weakest sign of interest to the strongest.
 STRENGTH = (

@@ -46,18 +46,29 @@ class TouchpointModel(ABC):
     def weights(self, journeys: Journeys) -> NDArray[np.float64]:
         """Return (T,) the weight of each touchpoint, zero or more."""
 
+    def factored(self, journeys: Journeys) -> NDArray[np.float64]:
+        """Return (T,) the weights, times the touchpoints' own factors where they carry some.
+
+        Raises
+        ------
+        ModelError
+            If `weights` are not one number of 0 or more for each touchpoint.
+        """
+        weights = np.asarray(self.weights(journeys), dtype=float)
+        fits = weights.shape == journeys.codes.shape
+        if not fits or not (np.isfinite(weights) & (weights >= 0)).all():
+            raise ModelError(
+                f"{label(self)} gave weights that are not one number of 0 or more for each of the "
+                f"{len(journeys.codes)} touchpoints."
+            )
+        if _FACTOR in journeys.touch:
+            weights = weights * journeys.touch[_FACTOR].astype(float)
+        return weights
+
     def tally(self, journeys: Journeys) -> Tally:
         """Return credit per channel, summed over the journeys."""
         chosen = journeys.converting
-        weights = np.asarray(self.weights(chosen), dtype=float)
-        if weights.shape != chosen.codes.shape or not (np.isfinite(weights) & (weights >= 0)).all():
-            raise ModelError(
-                f"{label(self)} gave weights that are not one number of 0 or more for each of the "
-                f"{len(chosen.codes)} touchpoints."
-            )
-        if _FACTOR in chosen.touch:
-            weights = weights * chosen.touch[_FACTOR].astype(float)
-        return tally_weights(chosen, weights)
+        return tally_weights(chosen, self.factored(chosen))
 
     def credit(self, tally: Tally) -> Credit:
         """Return the tallied credit as it stands."""

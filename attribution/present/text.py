@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["plain", "text_table"]
+__all__ = ["plain", "text_table", "yuan"]
 
 
 def plain(text: str) -> str:
@@ -84,3 +84,9 @@ def _width(text: str) -> int:
 def _pad(text: str, width: int, to_right: bool) -> str:
     blanks = " " * (width - _width(text))
     return blanks + text if to_right else text + blanks
+
+
+def yuan(fen: int) -> str:
+    """Return whole fen as yuan, every fen of them: -1,234.05."""
+    whole, rest = divmod(abs(fen), 100)
+    return f"{'-' if fen < 0 else ''}{whole:,}.{rest:02d}"

@@ -103,6 +103,10 @@ class Words:
             return f"<{10.0**-decimals:.{decimals}f}%"
         return f"{_signed(share * 100, decimals)}%"
 
+    def ratio(self, number: float) -> str:
+        """Return a ratio of two amounts, such as a return on cost."""
+        return _signed(number, 2 if abs(number) < 10 else 1)
+
     def money(self, amount: float) -> str:
         """Return an amount for a headline: ¥28.46M, ¥617k; ¥2,846.3万, ¥1.23亿."""
         size, sign = abs(amount) / self.minor, _MINUS if amount < 0 else ""
@@ -166,6 +170,11 @@ class Words:
             if number >= scale:
                 return f"{number / scale:,.{decimals}f} {unit}"
         return f"{number} B"
+
+    def signed(self, amount: float, unit: Unit) -> str:
+        """Return a change in a column's unit, its sign before it."""
+        text = self.written(amount, unit)
+        return f"+{text}" if amount > 0 else text
 
     def written(self, amount: float, unit: Unit) -> str:
         """Return an amount in a column's unit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +29,13 @@ USUAL = (
     "claims",
     "ledger",
     "data_quality",
+    "diff",
 )
+_DIFF = "diff"  # against the run before, so the first run has none
 # What the run itself sets, and where it is written instead.
 _OF_THE_RUN = {
     "out": "--out",
+    "pages": "pages of [report]",
     "previous": "nothing: it is the run before",
     "since": "since of [report], or --since",
     "until": "until of [report], or --until",
@@ -59,7 +62,7 @@ class PagePlan:
     def parameters(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return every parameter as it stood in a run, defaults included, without folders."""
         every = {each.name: each.default for each in self.declared} | dict(values)
-        return {k: v for k, v in every.items() if k not in ("out", "previous")}
+        return {k: v for k, v in every.items() if k not in ("out", "pages", "previous")}
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ class Plan:
     pages: tuple[PagePlan, ...]
     language: str
     brand: str
+
+    def first(self) -> Plan:
+        """Return the plan of a first run, which cannot be held against one before."""
+        pages = tuple(page for page in self.pages if page.name != _DIFF)
+        return replace(self, pages=pages or self.pages)
 
 
 def plan_site(workspace: Workspace, settings: Sequence[str]) -> Plan:

@@ -122,6 +122,7 @@ def _publish(
     """Make and show one run; the caller holds the folder."""
     clear(reports)
     whole, keep = whole_runs(reports), workspace.report.keep
+    plan = plan if whole else plan.first()
     started = datetime.now(UTC).astimezone(ZoneInfo(workspace.timezone))
     name, staged = _begun(reports, started)
     try:

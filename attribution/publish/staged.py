@@ -84,6 +84,7 @@ class Run:
                 "language": self.plan.language,
                 "title": self.plan.brand,
                 "previous": previous,
+                "pages": [other.name for other in self.plan.pages if other.name != page.name],
             }
         )
 

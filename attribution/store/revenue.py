@@ -13,6 +13,7 @@ from attribution.store.steps import (
     NOT_REVENUE,
     Step,
     ViewOptions,
+    day_of,
     in_list,
     provenance,
     public,
@@ -149,6 +150,7 @@ SELECT
     o.known_from,
     o.attributed_at,
     o.booked_at,
+    $booked_day AS booked_day,
     o.is_paid,
     o.main_category AS category,
     o.gross_fen,
@@ -223,7 +225,7 @@ def revenue_steps(options: ViewOptions) -> list[Step]:
     ]
 
 
-def order_view_steps() -> list[Step]:
+def order_view_steps(options: ViewOptions) -> list[Step]:
     """Return the step that shows orders, once `kept_shares` says what is still to come back."""
     return [
         Step(
@@ -239,6 +241,7 @@ def order_view_steps() -> list[Step]:
                         "merchant_net_fen": "coalesce(o.merchant_net_fen, o.settled_fen)",
                     },
                 ),
+                booked_day=day_of("o.booked_at", options.timezone),
                 row=provenance("o"),
             ),
         )

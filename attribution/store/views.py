@@ -34,7 +34,7 @@ def steps(options: ViewOptions) -> list[Step]:
         *refund_steps(options),
         *revenue_steps(options),
         *maturity_steps(options.as_of),
-        *order_view_steps(),
+        *order_view_steps(options),
         *reconciliation_steps(options),
         *evidence_steps(options),
         *plain_steps(options),

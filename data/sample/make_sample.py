@@ -13,12 +13,17 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maker.exports import documents
 from maker.formats import encode, member_id, open_id
+from maker.kuaishou import kuaishou_report
 from maker.traps import Bad, Planted, plant_in_erp, plant_in_files, plant_in_orders, point_out
+from maker.wechat import TENCENT_HEADER, tencent_rows
 from maker.world import EXPORTED, Order, Refund, World, beginnings, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NO_MONEY_BACK = ("exchange", "reship", "repair")
 NOT_REVENUE = ("gift", "zero_yuan", "lucky_bag", "sample")
@@ -120,6 +125,7 @@ def truth(world: World, planted: list[Planted], bad: list[Bad]) -> dict[str, Any
         },
         "sessions": Counter(s.platform for s in world.sessions),
         "claims_fen": claims,
+        "claims": claimed(world, of_order),
         "quarantine": [list(b) for b in bad],
         "planted": [[p.trap, len(p.ids), list(p.ids[:12])] for p in planted],
         # Ids that a membership binds to one person, so they must come out as one.
@@ -142,6 +148,46 @@ def truth(world: World, planted: list[Planted], bad: list[Bad]) -> dict[str, Any
         # Orders that one person pays; one that is not among them is its payer's only one.
         "same_buyer": [ids for ids in paid_by.values() if len(ids) > 1],
     }
+
+
+def claimed(world: World, of_order: Mapping[tuple[str, str], list[Refund]]) -> dict[str, Any]:
+    """What platforms claim, against the orders they claim; orders and claims each counted once."""
+    by_id = {o.id: o for o in world.orders}
+    standing = [c for c in world.claims if c.state != "refunded" and c.amount_fen]
+    # One claim on each line is one claim on the order.
+    told = Counter((c.claimer, c.order, c.line) for c in standing)
+    found: dict[str, Any] = {}
+    for claimer in sorted({c.claimer for c in standing}):
+        orders = [by_id[o] for o in sorted({c.order for c in standing if c.claimer == claimer})]
+        kept = {o.id: net_fen(o, of_order[o.platform, o.id]) for o in orders if is_order(o)}
+        earned = {o.id: gross_fen(o) for o in orders if is_order(o)}
+        platform = orders[0].platform
+        found[claimer] = {
+            "orders": len(orders),
+            "twice": sorted({order for (c, order, _), n in told.items() if c == claimer and n > 1}),
+            "excluded": [o.id for o in orders if not is_order(o)],
+            "refunded": [o for o, fen in kept.items() if not fen and earned[o]],
+            "part_refunded": [o for o, fen in kept.items() if 0 < fen < earned[o]],
+            "kept_fen": sum(kept.values()),
+            "unclaimed": sum(
+                is_order(o)
+                and o.platform == platform
+                and o.id not in kept
+                and net_fen(o, of_order[platform, o.id]) > 0
+                for o in world.orders
+            ),
+        }
+    found["kuaishou_ads"] = Counter[str]()
+    for row in kuaishou_report(world):
+        for name, yuan in row.items():
+            if name.endswith("_gmv"):
+                found["kuaishou_ads"][name.removesuffix("_gmv")] += round(float(yuan) * 100)
+    kinds = {"0": "click", "2": "exposure"}
+    found["tencent_ads"] = Counter[str]()
+    for cells in tencent_rows(world):
+        row = dict(zip(TENCENT_HEADER, cells, strict=True))
+        found["tencent_ads"][kinds[row["claim_type"]]] += int(row["order_amount"])
+    return found
 
 
 WORDS = {

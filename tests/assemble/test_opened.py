@@ -416,7 +416,7 @@ def test_look_backs_name_channels_in_either_language(busy):
         ({"lookback": "1000000D"}, "longer than can be reckoned with"),
         ({"person": "user"}, "without at, channel, converted"),
         ({"tz": "Asia/Tokyo"}, "attribution.toml. Leave tz out"),
-        ({"segments": ["city"]}, "platform, category, province, buyer"),
+        ({"segments": ["city"]}, "platform, category, province, buyer, erp_order_id, booked_day"),
     ],
 )
 def test_what_cannot_stand_is_refused_before_anything_is_read(busy, wrong, says):

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page
 
 from attribution.publish import Published, publish
 
-FIGURES = {"model_comparison": 8, "data_quality": 10}
-BARS = {"model_comparison": 12, "data_quality": 6}
+FIGURES = {"model_comparison": 8, "data_quality": 10, "claims": 11}
+BARS = {"model_comparison": 12, "data_quality": 6, "claims": 28}
 
 
 @pytest.fixture(

@@ -366,6 +366,6 @@ def test_the_workspace_s_own_notebook_comes_first(tmp_path: Path) -> None:
     own.write_text("{}", encoding="utf-8")
     (tmp_path / "notebooks" / "mine.ipynb").write_text("{}", encoding="utf-8")
     assert find_notebook("model_comparison", tmp_path) == own
-    assert report_names(tmp_path) == ["data_quality", "mine", "model_comparison"]
-    with pytest.raises(ConfigError, match="There are data_quality, mine, model_comparison"):
+    assert report_names(tmp_path) == ["claims", "data_quality", "mine", "model_comparison"]
+    with pytest.raises(ConfigError, match="There are claims, data_quality, mine"):
         find_notebook("../secret", tmp_path)
