@@ -122,6 +122,8 @@ def _stop(processes: Sequence[BaseProcess]) -> None:
 def _work(task: Task, answer: Connection) -> None:
     """Run one notebook; what a killed run has left behind ends as well."""
     threading.Thread(target=_end_with_the_run, daemon=True).start()
+    with open(os.devnull, "w") as nowhere:  # a kernel that is told to end may complain of it
+        os.dup2(nowhere.fileno(), 2)
     try:
         found = run_notebook(
             task.notebook,

@@ -127,9 +127,8 @@ def _publish(
     name, staged = _begun(reports, started)
     try:
         run = _run(name, started, workspace, plan, span, whole)
-        executed = run_side_by_side(
-            _tasks(run, staged, reports), workspace.report.parallel or _at_once(), said
-        )
+        tasks = _longest_first(_tasks(run, staged, reports), whole)
+        executed = run_side_by_side(tasks, workspace.report.parallel or _at_once(), said)
         manifest = write_run(run, staged, executed)
         runs = [manifest, *whole]
         texts = describe(runs[:keep], failed_runs(reports)[:keep], **_words(plan, workspace))
@@ -199,6 +198,13 @@ def _tasks(run: Run, staged: Path, reports: Path) -> list[Task]:
         values = run.values(page, previous)
         tasks.append(Task(page.name, page.notebook, values, out, run.workspace, public))
     return tasks
+
+
+def _longest_first(tasks: Sequence[Task], whole: Sequence[dict[str, Any]]) -> list[Task]:
+    """Return the tasks as they keep all cores busy to the end, going by the run before."""
+    pages = whole[0]["pages"] if whole else []
+    took = {page["name"]: page["seconds"]["notebook"] for page in pages}
+    return sorted(tasks, key=lambda task: -took.get(task.name, float("inf")))
 
 
 def _at_once() -> int:

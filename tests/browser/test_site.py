@@ -158,9 +158,10 @@ def long_table(page: Page, site: Site) -> None:
           const page = new DOMParser().parseFromString('<!doctype html>' +
             document.documentElement.outerHTML, 'text/html');
           page.querySelectorAll('.filter').forEach(e => e.remove());
+          const paid = i => i % 3 ? '¥' + (i * 700).toLocaleString('en') : '–';
           const rows = Array.from({length: 30}, (_, i) =>
-            `<tr><td class="name">row ${i}${i < 4 ? ' early' : ''}</td><td>${i % 3 ? '¥' + (i * 700).toLocaleString('en')
-             : '–'}</td></tr>`).join('');
+            `<tr><td class="name">row ${i}${i < 4 ? ' early' : ''}</td><td>${paid(i)}</td></tr>`
+          ).join('');
           page.querySelector('main').innerHTML = `<h1>x</h1><div class="scroll filterable"><table>
             <thead><tr><th>Name</th><th>Paid</th></tr></thead><tbody>${rows}
             <tr class="sum"><td>all</td><td>¥1</td></tr></tbody></table></div>`;
