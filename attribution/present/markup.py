@@ -71,8 +71,9 @@ def table(
 ) -> Markup:
     """Return a table; `kinds` are the columns' classes, `rows` the rows' (as far as given).
 
-    On a page of the site a long table can be filtered and sorted; rows of the classes `sum` and
-    `rest` stay at its end. A cell that is not sorted by its text says by what in `data-sort`.
+    On a page of the site a long table can be filtered and sorted, if it is no chart (a column of
+    the class `plot`); rows of the classes `sum` and `rest` stay at its end. A cell that is not
+    sorted by its text says by what in `data-sort`.
     """
     heads = joined(
         Markup('<th class="{}" scope="col">{}</th>').format(kind, cell)
@@ -89,7 +90,8 @@ def table(
         )
         lines.append(Markup('<tr class="{}">{}</tr>').format(kind, filled))
     ordinary = len(lines) - sum(kind in ("sum", "rest") for kind in rows)
-    kind = "scroll filterable" if ordinary > _LONG else "scroll"
+    chart = any("plot" in kind.split() for kind in kinds)
+    kind = "scroll filterable" if ordinary > _LONG and not chart else "scroll"
     return Markup(
         '<div class="{}"><table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
         "</div>"

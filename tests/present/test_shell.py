@@ -88,8 +88,10 @@ def test_dark_is_one_set_of_colours_whether_chosen_or_the_system_s() -> None:
     assert names[0] == names[1]
 
 
-def test_only_a_long_table_can_be_filtered_and_totals_do_not_make_it_long() -> None:
+def test_a_long_table_can_be_filtered_unless_it_is_a_chart_or_its_totals_make_it_long() -> None:
     short = table(["a"], [["x"]] * 16, kinds=["name"], rows=[""] * 15 + ["sum"])
     long = table(["a"], [["x"]] * 17, kinds=["name"], rows=[""] * 16 + ["sum"])
+    chart = table(["a"], [["x"]] * 17, kinds=["name plot"])
+    assert chart.startswith('<div class="scroll"><table')
     assert short.startswith('<div class="scroll"><table')
     assert long.startswith('<div class="scroll filterable"><table')

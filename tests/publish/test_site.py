@@ -19,7 +19,7 @@ from attribution.errors import ConfigError, DataError, ReportError
 from attribution.publish import publish_site, runs, staged
 from attribution.recipe import Span
 from tests.brand import run as command
-from tests.brand import small, source
+from tests.brand import sample_brand, small, source
 from tests.publish.tiny import PAGE, PARAMETERS, TABLES, latest, notebook, run, tiny
 
 RUN_LINE = re.compile(r'<p id="run">.*?</p>')
@@ -327,3 +327,21 @@ def test_a_site_from_the_command_line_says_where_it_is(tmp_path: Path) -> None:
         workspace.folder / "reports" / told["run"] / "downloads" / "one" / "numbers.parquet"
     )
     assert frame["x"].tolist() == [3.0, 0.5]
+
+
+@pytest.mark.slow
+def test_the_sample_s_site_is_the_same_twice(tmp_path: Path) -> None:
+    workspace = sample_brand(tmp_path / "w")
+    run(workspace)
+    first, second = run(workspace).folder, run(workspace).folder  # both have a run before
+    there = {path.relative_to(first) for path in first.rglob("*") if path.is_file()}
+    assert there == {path.relative_to(second) for path in second.rglob("*") if path.is_file()}
+    assert len([path for path in there if path.suffix == ".html"]) > 4
+    for path in there:
+        one, other = (first / path).read_bytes(), (second / path).read_bytes()
+        if path.suffix == ".html":
+            pages = [RUN_LINE.subn("", text.decode()) for text in (one, other)]
+            assert pages[0] == pages[1]
+            assert pages[0][1] == 1
+        elif path.suffix not in (".ipynb", ".json"):
+            assert one == other, path
