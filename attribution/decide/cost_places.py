@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from attribution.decide.costs import NOWHERE, hosts_of, rules_of
-from attribution.decide.lines import texts
+from attribution.decide.costs import NOWHERE, rules_of
 from attribution.journeys.definition import SEPARATOR
 from attribution.names import UNALLOCATED
 from attribution.numerics import largest_remainder
@@ -81,13 +80,15 @@ class Placed(NamedTuple):
     unplaced: pd.DataFrame
 
 
-def reach_of(journeys: StoreJourneys, costs: pd.DataFrame) -> Reach:
+def reach_of(journeys: StoreJourneys, costs: pd.DataFrame, hosts: Hosts) -> Reach:
     """Return what costs of a store can be placed by, at the level of its journeys.
 
     Parameters
     ----------
     costs
         Of `cost_rows`: channels that they name by hand are found as well.
+    hosts
+        Of `hosts_of`: who was on air, and how long.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def reach_of(journeys: StoreJourneys, costs: pd.DataFrame) -> Reach:
         Step("named_places", "their channels", _named(channel_label(level, store.language))),
     ]
     tables = ("streamer_names", "session_names")
-    places = store.reading(steps, _read, tables=tables).to_pandas(types_mapper=texts)
+    places = store.reading(steps, _read, tables=tables).to_pandas()
     platform, channel = places["platform"], places["channel"]
     on_air = places["content_form"].isin(("live", "live_replay"))
     parts = [
@@ -115,7 +116,7 @@ def reach_of(journeys: StoreJourneys, costs: pd.DataFrame) -> Reach:
         below = names[(names == own) | names.str.startswith(own + SEPARATOR)]
         parts.append(_rows("channel", pd.Series(given, below.index), below))
     rows = pd.concat(parts, ignore_index=True).drop_duplicates(ignore_index=True)
-    return Reach(rows, _minutes(hosts_of(store), rows))
+    return Reach(rows, _minutes(hosts, rows))
 
 
 def placed_costs(

@@ -23,10 +23,11 @@ import pandas as pd
 from attribution.assemble.store_journeys import StoreJourneys
 from attribution.credit import checked_level
 from attribution.decide.cost_places import Reach, placed_costs, reach_of
-from attribution.decide.costs import cost_rows
+from attribution.decide.costs import cost_rows, hosts_of
 from attribution.decide.days import Days
 from attribution.decide.ledger import Ledger, ledger
 from attribution.decide.lines import paid_lines
+from attribution.decide.records import read_records
 from attribution.decide.returns import ReturnCurves, return_curves
 from attribution.errors import ConfigError, ModelError, quoted
 from attribution.names import BLOCKS, ORGANIC, UNALLOCATED, UNATTRIBUTED, VALUE
@@ -201,13 +202,14 @@ def roi(
     level = checked_level(interval)
     days, store = Days(since, until), journeys.store
     whole = ledger(journeys, models, interval=level)
-    lines = paid_lines(store, store.costs)
-    costs = cost_rows(store, lines, store.costs)
+    records = read_records(store)
+    lines = paid_lines(records)
+    costs = cost_rows(records, lines, store.costs)
     undated = costs["day"].isna().to_numpy() & (days == Days())
     costs = costs[days.hold(costs["day"]) | undated].reset_index(drop=True)
     returns = return_curves(store, since=since, until=until)
     book = _of_days(whole, days, returns)
-    reach = reach_of(journeys, costs)
+    reach = reach_of(journeys, costs, hosts_of(records))
     lead, why = leading(book, headline)
     of_orders = costs["order"].isin(book.orders["order_id"])
     own = _own_costs(costs[of_orders], book.orders)
