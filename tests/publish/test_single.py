@@ -376,5 +376,5 @@ def test_the_workspace_s_own_notebook_comes_first(tmp_path: Path) -> None:
     (tmp_path / "notebooks" / "mine.ipynb").write_text("{}", encoding="utf-8")
     assert find_notebook("model_comparison", tmp_path) == own
     assert {"data_quality", "mine", "model_comparison"} <= {*report_names(tmp_path)}
-    with pytest.raises(ConfigError, match="There are .*data_quality, .*mine, model_comparison"):
+    with pytest.raises(ConfigError, match=r"There are .*data_quality, .*mine, model_comparison"):
         find_notebook("../secret", tmp_path)
