@@ -162,7 +162,7 @@ class Roi:
 
 
 def roi(
-    journeys: StoreJourneys,
+    journeys: Iterable[Journeys],
     models: Sequence[Model] | Mapping[str, Model],
     *,
     since: str = "",
