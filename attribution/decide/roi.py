@@ -34,10 +34,11 @@ from attribution.names import BLOCKS, ORGANIC, UNALLOCATED, UNATTRIBUTED, VALUE
 from attribution.numerics import jackknife, largest_remainder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from attribution.journeys import Journeys
     from attribution.model import Model
 
 __all__ = ["SPEND", "Roi", "leading", "roi"]
