@@ -6,7 +6,10 @@ attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
 
 from attribution.assemble.opened import open_journeys, read_store
 from attribution.credit import Credit
+from attribution.decide.claims import Claims, claims
 from attribution.decide.ledger import Ledger, ledger, write_ledger
+from attribution.decide.paths import KeyPaths, paths
+from attribution.decide.roi import Roi, roi
 from attribution.errors import (
     AttributionError,
     ConfigError,
@@ -45,12 +48,14 @@ from attribution.tally import Tally, tally_rows, tally_weights
 
 __all__ = [
     "AttributionError",
+    "Claims",
     "Comparison",
     "ConfigError",
     "Credit",
     "DataError",
     "FirstTouch",
     "Journeys",
+    "KeyPaths",
     "LastNonDirect",
     "LastTouch",
     "Ledger",
@@ -63,6 +68,7 @@ __all__ = [
     "NoteKind",
     "PositionBased",
     "ReportError",
+    "Roi",
     "Rule",
     "Shapley",
     "Store",
@@ -72,6 +78,7 @@ __all__ = [
     "__version__",
     "attribute",
     "check_model",
+    "claims",
     "compare",
     "default_models",
     "difference",
@@ -83,12 +90,14 @@ __all__ = [
     "model_from_text",
     "open_journeys",
     "open_store",
+    "paths",
     "plot_comparison",
     "profile",
     "profiles",
     "read_paths",
     "read_store",
     "read_touchpoints",
+    "roi",
     "shapley_by_position",
     "shipped",
     "tally_rows",

@@ -17,16 +17,42 @@ from zoneinfo import available_timezones
 from attribution.errors import ConfigError, quoted
 from attribution.identity.rules import Rules
 from attribution.journeys.definition import JourneyDefinition
-from attribution.names import DEFAULT_TIMEZONE
+from attribution.names import (
+    COST_KINDS,
+    COST_RULES,
+    COST_SCOPES,
+    DEFAULT_TIMEZONE,
+    REFUND_KINDS,
+)
+from attribution.recipe import Recipe, recipe_of
 from attribution.toml_page import KeyPath, Page, read_page, shown
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["FILE", "Exclude", "LedgerRules", "Source", "Workspace", "read_workspace"]
+__all__ = [
+    "FILE",
+    "CostRules",
+    "Exclude",
+    "Guarantee",
+    "LedgerRules",
+    "Source",
+    "Workspace",
+    "read_workspace",
+]
 
 FILE = "attribution.toml"
-_TABLES = ("brand", "identity", "journeys", "ledger", "source", "exclude")
+_TABLES = (
+    "brand",
+    "identity",
+    "journeys",
+    "report",
+    "source",
+    "exclude",
+    "ledger",
+    "costs",
+    "guarantee",
+)
 _NAME = re.compile(r"[^\W_][\w .·-]{0,59}")
 _PASSWORD = re.compile(
     r"://[^/@:]*:[^/@]+@|[?&;]\s*\w*(password|passwd|passphrase|pwd)\s*=", re.IGNORECASE
@@ -103,6 +129,53 @@ class LedgerRules:
 
 
 @dataclass(frozen=True)
+class Guarantee:
+    """A slot fee of which a part comes back if too little is sold (保底).
+
+    Attributes
+    ----------
+    contract
+        What `source_doc` of its slot fees begins with.
+    roi
+        What is to be sold for each yuan of the fee.
+    of
+        The column of orders that counts as sold: `gross_fen` or `net_fen`.
+    sessions
+        How many sessions the contract covers: before so many are held, nothing comes back. None
+        for those that there are.
+    """
+
+    contract: str
+    roi: float
+    of: Literal["gross_fen", "net_fen"] = "gross_fen"
+    sessions: int | None = None
+
+
+@dataclass(frozen=True)
+class CostRules:
+    """How costs are reckoned and spread; docs/costs.md has the reasons.
+
+    Attributes
+    ----------
+    by_kind, by_scope
+        (kind or scope, rule) pairs: direct, by_revenue, by_minutes, by_units or none. A kind's
+        comes before a scope's, and both before what the cost's own row says.
+    reverses
+        Kinds of costs that go back in proportion to refunds, as long as they are estimates.
+    goods_back
+        Kinds of refunds after which the goods are there again.
+    guarantees
+        Slot fees with a guarantee.
+    """
+
+    by_kind: tuple[tuple[str, str], ...] = ()
+    by_scope: tuple[tuple[str, str], ...] = ()
+    reverses: tuple[str, ...] = ("commission", "agency_fee", "platform_fee", "channel_share")
+    goods_back: tuple[str, ...] = ("refund_before_ship", "refund_only", "return_refund")
+    guarantees: tuple[Guarantee, ...] = ()
+
+
+@dataclass(frozen=True)
 class Workspace:
     """A folder and what its `attribution.toml` declares."""
 
@@ -115,7 +188,9 @@ class Workspace:
     rules: Rules = field(default_factory=Rules)
     key_file: Path | None = None
     journeys: JourneyDefinition = field(default_factory=JourneyDefinition)
+    report: Recipe = field(default_factory=Recipe)
     ledger: LedgerRules = field(default_factory=LedgerRules)
+    costs: CostRules = field(default_factory=CostRules)
 
     @property
     def store(self) -> Path:
@@ -151,7 +226,9 @@ def read_workspace(folder: str | os.PathLike[str]) -> Workspace:
         sources=_sources(page, document.get("source", [])),
         excludes=_excludes(page, document.get("exclude", [])),
         journeys=_journeys(page, document.get("journeys", {})),
+        report=recipe_of(page, document.get("report", {})),
         ledger=_ledger(page, document.get("ledger", {})),
+        costs=_costs(page, document.get("costs", {}), document.get("guarantee", [])),
         **_brand(page, document.get("brand", {}), root.name),
         **_identity(page, document.get("identity", {}), root),
     )
@@ -424,3 +501,79 @@ def _exclude(page: Page, at: KeyPath, table: Any) -> Exclude:
             "Without a condition the rule would leave out every order.",
         )
     return Exclude(page.text((*at, "why"), table["why"]), where, limit)
+
+
+def _costs(page: Page, table: Any, listed: Any) -> CostRules:
+    at: KeyPath = ("costs",)
+    if not isinstance(table, dict):
+        raise page.error(at, shown(table), "a table", "Write [costs] and its rules below.")
+    page.check_keys(at, table, ("by_kind", "by_scope", "reverses", "goods_back"))
+    values: dict[str, Any] = {
+        name: _spread(page, (*at, name), table[name], known)
+        for name, known in (("by_kind", COST_KINDS), ("by_scope", COST_SCOPES))
+        if name in table
+    }
+    for name, known in (("reverses", COST_KINDS), ("goods_back", REFUND_KINDS)):
+        if name in table:  # an empty list says that none does
+            found = () if table[name] == [] else page.texts((*at, name), table[name])
+            for number, text in enumerate(found):
+                _known(page, (*at, name, number), text, known)
+            values[name] = found
+    if not isinstance(listed, list):
+        raise page.error(
+            ("guarantee",), shown(listed), "[[guarantee]]", "Use two brackets on each side."
+        )
+    guarantees = tuple(_guarantee(page, ("guarantee", i), each) for i, each in enumerate(listed))
+    for number, one in enumerate(guarantees):
+        if any(_overlap(one.contract, other.contract) for other in guarantees[:number]):
+            raise page.error(
+                ("guarantee", number, "contract"),
+                f"{quoted(one.contract)}, which another one covers",
+                "every contract once",
+                "Write the whole number of each contract.",
+            )
+    return CostRules(guarantees=guarantees, **values)
+
+
+def _spread(
+    page: Page, at: KeyPath, table: Any, known: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Return a table of kinds or scopes with the rule of each."""
+    if not isinstance(table, dict):
+        raise page.error(at, shown(table), "a table", f'Write such as {known[0]} = "none".')
+    page.check_keys(at, table, known)
+    return tuple(
+        (name, _known(page, (*at, name), rule, COST_RULES)) for name, rule in table.items()
+    )
+
+
+def _known(page: Page, at: KeyPath, value: Any, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise page.error(at, shown(value), f"one of {', '.join(known)}", "Write one of these.")
+    return str(value)
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+def _guarantee(page: Page, at: KeyPath, table: Any) -> Guarantee:
+    if not isinstance(table, dict):
+        raise page.error(at, shown(table), "a table", "Write [[guarantee]] and its keys below.")
+    page.check_keys(at, table, [field.name for field in fields(Guarantee)])
+    for key in ("contract", "roi"):
+        if key not in table:
+            raise page.error(at, f"no {key}", f"a {key}", f"Add {key} = ...")
+    roi = table["roi"]
+    if isinstance(roi, bool) or not isinstance(roi, int | float) or not 0 < roi < 1_000:
+        raise page.error((*at, "roi"), shown(roi), "a number above 0", "Write such as 2 for 1:2.")
+    sessions = table.get("sessions")
+    if sessions is not None:
+        sessions = _limit(page, (*at, "sessions"), sessions, 4)
+    of = _known(page, (*at, "of"), table.get("of", "gross_fen"), ("gross_fen", "net_fen"))
+    return Guarantee(
+        page.text((*at, "contract"), table["contract"]),
+        float(roi),
+        "net_fen" if of == "net_fen" else "gross_fen",
+        sessions,
+    )

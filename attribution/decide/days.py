@@ -55,6 +55,12 @@ class Days:
             inside &= (text <= self.until).to_numpy(bool)
         return inside
 
+    def condition(self, column: str) -> str:
+        """Return the SQL condition that a column of days lies in the span."""
+        low = f"{column} >= '{self.since}'" if self.since else "TRUE"
+        high = f"{column} <= '{self.until}'" if self.until else "TRUE"
+        return f"({low} AND {high})"
+
     def meets(self, other: Days) -> bool:
         """Return whether the two have a day in common."""
         begins = not self.until or other.since <= self.until

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from attribution.credit import Credit
     from attribution.model import Model
 
 __all__ = ["Ledger", "ledger", "untaxed", "write_ledger"]
@@ -62,15 +63,20 @@ class Ledger:
         of the first money column, over all orders the models were fitted on.
     money
         The money columns, whole fen of a store.
-    models
-        The models' names, in their order.
+    credits
+        What each model itself credits to channels, of all orders it was fitted on.
     """
 
     orders: pd.DataFrame
     entries: pd.DataFrame
     residuals: pd.DataFrame
     money: tuple[str, ...]
-    models: tuple[str, ...]
+    credits: Mapping[str, Credit]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models' names, in their order."""
+        return tuple(self.credits)
 
     def totals(self) -> pd.DataFrame:
         """Return one row per model and channel: model, channel, orders (shares), money columns."""
@@ -109,6 +115,7 @@ def ledger(
     until: str = "",
     minor: int = 1,
     tax_rate: str = "0",
+    interval: float | None = None,
 ) -> Ledger:
     """Return who shares each order under each model, to the fen.
 
@@ -129,6 +136,8 @@ def ledger(
     tax_rate
         Of the tax within the amounts as paid, such as "0.13". Other than 0, each money column has
         another beside it without tax, `..._untaxed`.
+    interval
+        Level of the intervals of the models' own credit, such as 0.95; None: none.
 
     Raises
     ------
@@ -140,7 +149,7 @@ def ledger(
     named = named_models(models)
     asked = _Asked(Days(since, until), _minor(minor), _rate(tax_rate), _main(journeys))
     source = _labelled(journeys)
-    fits = fitted(source, named)
+    fits = fitted(source, named, interval)
     orders, given, entries = [], [], []
     for batch in _orders(source):
         kept, listed = _listed(batch, asked)
@@ -155,7 +164,7 @@ def ledger(
         entries=_frame(pa.concat_tables(entries)),
         residuals=_residuals(fits, given, asked.minor),
         money=asked.columns(every.columns),
-        models=tuple(named),
+        credits={fit.name: fit.credit for fit in fits},
     )
 
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from attribution.model import tallies
+from attribution.model import block_tallies, credit_with_interval, tallies
 from attribution.models.heuristic import TouchpointModel
 from attribution.models.shapley import Shapley
 from attribution.names import VALUE
 from attribution.numerics import choice, sequences
+from attribution.tally import sum_tallies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,12 +97,28 @@ class Fitted:
     shares: Shares
 
 
-def fitted(journeys: Journeys | Iterable[Journeys], models: Mapping[str, Model]) -> list[Fitted]:
-    """Return how each model divides orders, learnt from these journeys in one pass over them."""
-    *own, sets = tallies(journeys, [*models.values(), Shapley("rate")])
+def fitted(
+    journeys: Journeys | Iterable[Journeys],
+    models: Mapping[str, Model],
+    interval: float | None = None,
+) -> list[Fitted]:
+    """Return how each model divides orders, learnt from these journeys in one pass over them.
+
+    With a level of intervals, each model's credit carries its replicates; see `attribute`.
+    """
+    asked = [*models.values(), Shapley("rate")]
+    if interval is None:
+        *own, sets = tallies(journeys, asked)
+        credited = [model.credit(tally) for model, tally in zip(asked, own, strict=False)]
+    else:
+        *parts, set_parts = block_tallies(journeys, asked)
+        sets = sum_tallies(set_parts)
+        credited = [
+            credit_with_interval(model, part, interval)
+            for model, part in zip(asked, parts, strict=False)
+        ]
     found = []
-    for (name, model), tally in zip(models.items(), own, strict=True):
-        credit = model.credit(tally)
+    for (name, model), credit in zip(models.items(), credited, strict=True):
         found.append(Fitted(name, credit, _shares(model, credit, sets)))
     return found
 

@@ -13,7 +13,18 @@ from attribution.present.markup import joined
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Scale", "axis", "bars", "legend_mark", "nice_scale", "range_marks", "value_bar"]
+__all__ = [
+    "Scale",
+    "axis",
+    "bars",
+    "claim_bar",
+    "claim_days",
+    "claim_mark",
+    "legend_mark",
+    "nice_scale",
+    "range_marks",
+    "value_bar",
+]
 
 _ROW = 22
 _PAD = 1.5  # per cent of the width kept free at either side of a row plot
@@ -189,5 +200,71 @@ def bars(shares: Sequence[float], above: Sequence[str], below: Sequence[str], la
         )
         parts.append(_text(centre, floor - size - 4, above[place]))
         parts.append(_text(centre, floor + 15, below[place]))
+    parts.append(Markup('<line class="axis" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(floor))
+    return _svg(height, parts, label)
+
+
+def claim_bar(scale: Scale, says: float, stands: float | None, kept: float, label: str) -> Markup:
+    """Return one row: a claim as a bar, solid as far as it stands, and a tick for what was kept.
+
+    Without `stands` the claim cannot be checked, and its outline is broken.
+    """
+    parts = _grid(scale)
+    parts.append(_rect("claimed" if stands is not None else "claimed unchecked", scale, says))
+    if stands is not None:
+        parts.append(_rect("bar", scale, stands))
+    parts.append(_vertical("kept", scale.at(kept), 1, _ROW - 1))
+    return _svg(_ROW, parts, label)
+
+
+def _rect(kind: str, scale: Scale, value: float) -> Markup:
+    start, end = sorted((scale.at(0.0), scale.at(value)))
+    return Markup('<rect class="{}" x="{:.2f}%" width="{:.2f}%" y="5" height="12"/>').format(
+        kind, start, end - start
+    )
+
+
+def claim_mark(kind: str) -> Markup:
+    """Return a legend's mark: "bar", "claimed", "claimed unchecked" or "kept"."""
+    drawn = (
+        _vertical("kept", 50, 6, 16)
+        if kind == "kept"
+        else Markup('<rect class="{}" x="1" width="20" y="6" height="10"/>').format(kind)
+    )
+    return Markup('<svg height="12" viewBox="0 5 22 12" aria-hidden="true">{}</svg>').format(drawn)
+
+
+def claim_days(
+    claimed: Sequence[float], kept: Sequence[float], names: Sequence[str], top: str, label: str
+) -> Markup:
+    """Return vertical bars from zero, a tick across each, and names below where they have room.
+
+    `top` is what the highest of all amounts to.
+    """
+    height, ceiling, floor = 118, 18, 98
+    largest = max([*claimed, *kept, 1e-12])
+    width = 100 / max(1, len(names))
+    step = -(-len(names) // 7)  # seven names have room on a phone
+
+    def y(amount: float) -> float:
+        return floor - (floor - ceiling) * max(amount, 0.0) / largest
+
+    parts = [
+        Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(ceiling),
+        _text("0%", ceiling - 5, top, anchor="start"),
+    ]
+    for place, (bar, tick) in enumerate(zip(claimed, kept, strict=True)):
+        x = place * width
+        parts.append(
+            Markup(
+                '<rect class="bar" x="{:.2f}%" width="{:.2f}%" y="{:.1f}" height="{:.1f}"/>'
+            ).format(x + width * 0.2, width * 0.6, y(bar), floor - y(bar))
+        )
+        parts.append(
+            Markup('<line class="kept" x1="{:.2f}%" x2="{:.2f}%" y1="{y:.1f}" y2="{y:.1f}"/>')
+            .format(x + width * 0.06, x + width * 0.94, y=y(tick))
+        )  # fmt: skip
+        if place % step == 0:
+            parts.append(_text(f"{x + width / 2:.2f}%", floor + 15, names[place]))
     parts.append(Markup('<line class="axis" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(floor))
     return _svg(height, parts, label)

@@ -103,6 +103,10 @@ class Words:
             return f"<{10.0**-decimals:.{decimals}f}%"
         return f"{_signed(share * 100, decimals)}%"
 
+    def ratio(self, number: float) -> str:
+        """Return a ratio of two amounts, such as a return on cost."""
+        return _signed(number, 2 if abs(number) < 10 else 1)
+
     def money(self, amount: float) -> str:
         """Return an amount for a headline: ¥28.46M, ¥617k; ¥2,846.3万, ¥1.23亿."""
         size, sign = abs(amount) / self.minor, _MINUS if amount < 0 else ""
@@ -140,9 +144,37 @@ class Words:
 
     def day(self, day: date) -> str:
         """Return a calendar day as the language writes it: 25 Oct 2026."""
-        if self.language == "zh":
-            return self("day", year=day.year, month=day.month, day=day.day)
-        return self("day", year=day.year, month=_MONTHS[day.month - 1], day=day.day)
+        return self("day", year=day.year, month=self._month(day), day=day.day)
+
+    def days(self, first: date, last: date) -> str:
+        """Return a period of calendar days and its length: 25 Oct – 21 Nov 2026, 28 days."""
+        count = (last - first).days + 1
+        if first == last:
+            return self.day(first)
+        near, far = (first, last) if self.language == "zh" else (last, first)
+        shown = {near: self.day(near), far: self.day(far)}
+        if far.year == near.year:
+            shown[far] = self.month_day(far)
+        return self("period", first=shown[first], last=shown[last], count=count)
+
+    def month_day(self, day: date) -> str:
+        """Return a calendar day without its year: 25 Oct."""
+        return self("month_day", month=self._month(day), day=day.day)
+
+    def _month(self, day: date) -> str:
+        return str(day.month) if self.language == "zh" else _MONTHS[day.month - 1]
+
+    def size(self, number: int) -> str:
+        """Return the size of a file: 850 B, 12 kB, 1.4 MB."""
+        for scale, unit, decimals in ((1e6, "MB", 1), (1e3, "kB", 0)):
+            if number >= scale:
+                return f"{number / scale:,.{decimals}f} {unit}"
+        return f"{number} B"
+
+    def signed(self, amount: float, unit: Unit) -> str:
+        """Return a change in a column's unit, its sign before it."""
+        text = self.written(amount, unit)
+        return f"+{text}" if amount > 0 else text
 
     def written(self, amount: float, unit: Unit) -> str:
         """Return an amount in a column's unit."""

@@ -29,6 +29,7 @@ __all__ = [
     "label_columns",
     "labelled",
     "names_an_offer",
+    "platform_name",
     "translated",
 ]
 
@@ -229,6 +230,11 @@ def translated(name: str, language: Language) -> str | None:
         return None
     below = [forms[part] for part in rest[:1]] + [found.get(p, p) for p in rest[1:]]
     return _SEPARATOR.join([found[platform], *below])
+
+
+def platform_name(platform: str, language: Language) -> str:
+    """Return what a platform is called; one that is none of the known ones as it is."""
+    return _PLATFORMS.get(platform, (platform, platform))[0 if language == "zh" else 1]
 
 
 def names_an_offer(name: str) -> bool:

@@ -37,7 +37,7 @@ from attribution.store.people import people_folder, read_people, resolve_people,
 from attribution.store.steps import Step, ViewOptions, literal
 from attribution.store.suppression import suppressed
 from attribution.store.tables import DERIVED, PROVENANCE, TABLES
-from attribution.workspace import FILE, Workspace, read_workspace
+from attribution.workspace import FILE, CostRules, Workspace, read_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -96,6 +96,8 @@ class Store:
         UTC epoch ms beyond which nothing is read; None for everything.
     sources
         Names of the sources whose rows are shown; None for all there are.
+    costs
+        How costs are reckoned and spread.
     """
 
     folder: Path
@@ -105,6 +107,7 @@ class Store:
     language: Literal["zh", "en"] = "zh"
     as_of: int | None = None
     sources: tuple[str, ...] | None = None
+    costs: CostRules = field(default_factory=CostRules)
 
     def batches(self) -> tuple[Marker, ...]:
         """Return what is known of every file whose rows are shown, in order of arrival."""
@@ -327,6 +330,7 @@ def open_store(workspace: Workspace | str | os.PathLike[str]) -> Store:
         excludes=workspace.excludes,
         language=workspace.language,
         sources=tuple(source.name for source in workspace.sources),
+        costs=workspace.costs,
     )
 
 

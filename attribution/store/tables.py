@@ -11,6 +11,8 @@ from typing import Literal
 
 import pyarrow as pa
 
+from attribution.names import COST_KINDS, COST_RULES, COST_SCOPES, REFUND_KINDS
+
 __all__ = [
     "CONTENT_FORMS",
     "DERIVED",
@@ -269,17 +271,7 @@ _ALL = (
             "refund_id* platform*:enum line_id order_id sku_id kind:enum status*:enum"
             " amount_fen*:fen qty:int applied_at:time final_at:time updated_at:time",
             platform=PLATFORMS,
-            kind=(
-                "refund_before_ship",
-                "refund_after_ship",
-                "refund_only",
-                "return_refund",
-                "exchange",
-                "price_protect",
-                "reship",
-                "repair",
-                "other",
-            ),
+            kind=REFUND_KINDS,
             status=(
                 "requested",
                 "platform",
@@ -302,27 +294,10 @@ _ALL = (
             " scope:enum scope_id state:enum alloc:enum source_doc:text rate:rate updated_at:time"
             " _alias_type _alias_value",
             platform=PLATFORMS,
-            kind=(
-                "ads",
-                "slot_fee",
-                "commission",
-                "agency_fee",
-                "platform_fee",
-                "channel_share",
-                "coupon",
-                "red_packet",
-                "lucky_bag",
-                "giveaway",
-                "sample",
-                "goods",
-                "freight",
-                "return_freight",
-                "crew",
-                "other",
-            ),
-            scope=("line", "order", "session", "streamer", "campaign", "channel", "period"),
+            kind=COST_KINDS,
+            scope=COST_SCOPES,
             state=("estimated", "confirmed", "settled", "refunded"),
-            alloc=("direct", "by_revenue", "by_minutes", "by_units", "none"),
+            alloc=COST_RULES,
         ),
         at="at",
         newest="updated_at",

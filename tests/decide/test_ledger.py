@@ -559,7 +559,7 @@ def test_a_ledger_that_does_not_add_up_is_told():
     wrong = book.entries.assign(value=book.entries["value"] + 1)
     for entries in (wrong, book.entries.iloc[:0]):
         with pytest.raises(ModelError, match=r"LastTouch does not add up: order douyin:0"):
-            Ledger(book.orders, entries, book.residuals, book.money, book.models).check()
+            Ledger(book.orders, entries, book.residuals, book.money, book.credits).check()
 
 
 def test_files_hold_what_the_ledger_does_and_are_the_same_again(tmp_path):

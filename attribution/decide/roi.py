@@ -1,0 +1,474 @@
+"""What each channel earned for what it cost, under every model, and how sure that is.
+
+Revenue is what the ledger gives a channel. A cost of an order goes where the order's credit goes,
+so that an order is credited as a whole: what it brought and what it took. Any other cost goes to
+the channels it was paid for: of the session, the streamer, the campaign, the platform, by what they
+are credited with; what no rule can place is the row `(unallocated)`. Under every model all rows
+together are all orders and all costs, to the fen.
+
+    contribution = net revenue - all costs
+    contribution ROI = contribution, once returns have run their course / spend
+
+Spend is what was paid to be seen: `SPEND`. The usual ROAS, gross revenue / ads, stands beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from attribution.assemble.store_journeys import StoreJourneys
+from attribution.credit import checked_level
+from attribution.decide.cost_places import Reach, placed_costs, reach_of
+from attribution.decide.costs import cost_rows, hosts_of
+from attribution.decide.days import Days
+from attribution.decide.ledger import Ledger, ledger
+from attribution.decide.lines import paid_lines
+from attribution.decide.records import read_records
+from attribution.decide.returns import ReturnCurves, return_curves
+from attribution.errors import ConfigError, ModelError, quoted
+from attribution.names import BLOCKS, ORGANIC, UNALLOCATED, UNATTRIBUTED, VALUE
+from attribution.numerics import jackknife, largest_remainder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from attribution.journeys import Journeys
+    from attribution.model import Model
+
+__all__ = ["SPEND", "Roi", "leading", "roi"]
+
+SPEND = (
+    "ads",
+    "slot_fee",
+    "commission",
+    "agency_fee",
+    "coupon",
+    "red_packet",
+    "lucky_bag",
+    "giveaway",
+    "sample",
+    "crew",
+)
+_MONEY = ("gross_fen", "net_fen", "net_expected_fen")
+_NO_CHANNEL = (UNATTRIBUTED, UNALLOCATED)
+_CONTRIBUTIONS = ("contribution_fen", "contribution_expected_fen")
+_KNOWS = 0.9  # of the orders another model knows, below which the usual model does not lead
+
+
+@dataclass(frozen=True, eq=False)
+class Roi:
+    """Revenue and cost by channel under each model.
+
+    Attributes
+    ----------
+    channels
+        One row per model and channel, the largest contribution first, then `(unattributed)` and
+        `(unallocated)`: model, channel, orders (shares), gross_fen, net_fen, net_expected_fen,
+        cost_fen, spend_fen, contribution_fen (of net to date), contribution_expected_fen, low_fen
+        and high_fen (of that), net_low_fen and net_high_fen (of net_expected_fen), roas,
+        contribution_roi, cost_per_order_fen (spend per order), break_even_fen (gross at which the
+        costs that do not grow with it are earned back, at this channel's margin; NaN where no
+        gross does).
+    costs
+        One row per model, channel and kind of cost: model, channel, kind, amount_fen.
+    unplaced
+        One row per kind and reason: kind, why, amount_fen; what `(unallocated)` is made of.
+    live
+        session ("platform:session_id") and channel: which channel a live session's is.
+    headline
+        The model whose figures lead.
+    why_headline
+        "" if it is the one asked for or the usual one; "coverage" if the usual one, Shapley,
+        knows too few orders.
+    ledger
+        The orders of the days, and how they are shared.
+    returns
+        What is still to come back.
+    interval
+        Level of the intervals.
+    """
+
+    channels: pd.DataFrame
+    costs: pd.DataFrame
+    unplaced: pd.DataFrame
+    live: pd.DataFrame
+    headline: str
+    why_headline: str
+    ledger: Ledger
+    returns: ReturnCurves
+    interval: float
+
+    def verdicts(self) -> pd.DataFrame:
+        """Return one row per channel, as the headline model orders them.
+
+        Columns: channel, profitable (models under which it earns more than it costs), models,
+        verdict: "profit" or "loss" where the interval is clear of zero and all models are on one
+        side; "unclear" where the interval is not; "depends" where the models are not.
+        """
+        inner = self.channels[~self.channels["channel"].isin(_NO_CHANNEL)]
+        above = inner["contribution_expected_fen"].gt(0).groupby(inner["channel"]).sum()
+        lead = inner[inner["model"] == self.headline]
+        count = len(self.ledger.models)
+        profitable = lead["channel"].map(above).to_numpy(int)
+        crosses = ((lead["low_fen"] <= 0) & (lead["high_fen"] >= 0)).to_numpy(bool)
+        verdict = np.select(
+            [crosses, profitable == count, profitable == 0],
+            ["unclear", "profit", "loss"],
+            "depends",
+        )
+        return pd.DataFrame(
+            {
+                "channel": lead["channel"].to_numpy(),
+                "profitable": profitable,
+                "models": count,
+                "verdict": verdict,
+            }
+        )
+
+    def total(self) -> pd.Series:
+        """Return what all rows of the headline model add up to, with the interval of the whole."""
+        mine = self.channels[self.channels["model"] == self.headline]
+        sums = mine[["orders", *_MONEY, "cost_fen", "spend_fen", *_CONTRIBUTIONS]].sum()
+        whole = self.returns.total
+        spread = np.zeros(2)
+        if len(whole):
+            row = whole.iloc[0]
+            spread = np.array([row["low_fen"], row["high_fen"]]) - row["net_expected_fen"]
+        sums["low_fen"], sums["high_fen"] = sums["contribution_expected_fen"] + spread
+        return sums
+
+    def check(self) -> None:
+        """Prove that under every model all channels are all orders and all costs, to the fen.
+
+        Raises
+        ------
+        ModelError
+            Naming the model and the column that does not add up.
+        """
+        self.ledger.check()
+        wanted = self.ledger.orders[["gross_fen", "net_fen"]].sum()
+        first = self.costs.groupby("model", sort=False)["amount_fen"].sum()
+        for model, mine in self.channels.groupby("model", sort=False):
+            for name in wanted.index:
+                if mine[name].sum() != wanted[name]:
+                    raise _apart(str(model), name)
+            if mine["cost_fen"].sum() != first[model] or first[model] != first.iloc[0]:
+                raise _apart(str(model), "cost_fen")
+
+
+def roi(
+    journeys: Iterable[Journeys],
+    models: Sequence[Model] | Mapping[str, Model],
+    *,
+    since: str = "",
+    until: str = "",
+    headline: str = "",
+    interval: float = 0.95,
+) -> Roi:
+    """Return what each channel of a workspace earned for what it cost.
+
+    Parameters
+    ----------
+    journeys
+        Of a workspace, as `open_journeys` gives them; their level says what a channel is.
+    models
+        Models, or a dict of names.
+    since, until
+        The first and last day, such as "2026-11-09": of orders the day they are booked, of costs
+        their own. Empty: no bound.
+    headline
+        The model whose figures lead; if empty, Shapley, or where it knows fewer than nine tenths
+        of the orders that another model does, the last of those that know most.
+    interval
+        Level of the intervals: who bought (64 blocks of people), and what will come back.
+
+    Raises
+    ------
+    ConfigError
+        For journeys that are of no workspace, and settings that cannot stand.
+    DataError
+        If a file of the store cannot be read.
+    """
+    if not isinstance(journeys, StoreJourneys):
+        raise ConfigError(
+            "roi needs the journeys of a workspace, because costs lie in its store: "
+            'attribution.roi(attribution.open_journeys("brand"), models).'
+        )
+    level = checked_level(interval)
+    days, store = Days(since, until), journeys.store
+    whole = ledger(journeys, models, interval=level)
+    records = read_records(store)
+    lines = paid_lines(records)
+    costs = cost_rows(records, lines, store.costs)
+    undated = costs["day"].isna().to_numpy() & (days == Days())
+    costs = costs[days.hold(costs["day"]) | undated].reset_index(drop=True)
+    returns = return_curves(store, since=since, until=until)
+    book = _of_days(whole, days, returns)
+    reach = reach_of(journeys, costs, hosts_of(records))
+    lead, why = leading(book, headline)
+    of_orders = costs["order"].isin(book.orders["order_id"])
+    own = _own_costs(costs[of_orders], book.orders)
+    parts, sums, unplaced = [], [], {}
+    for model in book.models:
+        mine = book.entries[(book.entries["model"] == model).to_numpy()]
+        totals = _totals(mine)
+        follow = _followed(mine, own)
+        placed = placed_costs(costs[~of_orders], reach, totals, store.costs)
+        unplaced[model] = placed.unplaced
+        kinds = pd.concat([follow, placed.by_channel])
+        kinds = kinds.groupby(["channel", "kind"], sort=True)["amount_fen"].sum().reset_index()
+        sums.append(kinds.assign(model=model))
+        coming = returns.expected_by(_whole_parts(mine)).set_index("label")["sd_fen"]
+        kept = book.orders["net_expected_fen"].to_numpy(float)
+        left = kept - own.sum(axis="columns").to_numpy()
+        moves = _moves(whole, model)
+        margins = {
+            name: np.hypot(sampled, coming.reindex(sampled.index).to_numpy()) * _t(level)
+            for name, sampled in (
+                ("net", _sampling_errors(mine, book.orders, kept, moves)),
+                ("left", _sampling_errors(mine, book.orders, left, moves)),
+            )
+        }
+        growing = follow.groupby("channel")["amount_fen"].sum()
+        parts.append(_table(model, totals, kinds, growing, margins))
+    return Roi(
+        channels=pd.concat(parts, ignore_index=True),
+        costs=pd.concat(sums, ignore_index=True)[["model", "channel", "kind", "amount_fen"]],
+        unplaced=unplaced[lead].reset_index(drop=True),
+        live=_live(reach),
+        headline=lead,
+        why_headline=why,
+        ledger=book,
+        returns=returns,
+        interval=level,
+    )
+
+
+def _live(reach: Reach) -> pd.DataFrame:
+    """Return the channel of each session."""
+    found = reach.rows[reach.rows["scope"] == "session"].rename(columns={"key": "session"})
+    return found[["session", "channel"]].reset_index(drop=True)
+
+
+def _t(level: float) -> float:
+    """Return how many standard errors an interval reaches to either side."""
+    return float(jackknife.half_width(np.ones(1), level, BLOCKS)[0])
+
+
+def _of_days(whole: Ledger, days: Days, returns: ReturnCurves) -> Ledger:
+    """Return the orders of the days; what is expected to stay goes by their streamers' returns."""
+    kept = days.hold(whole.orders["day"])
+    orders = whole.orders[kept].reset_index(drop=True)
+    entries = whole.entries
+    if not kept.all():
+        inside = entries["order_id"].isin(orders["order_id"]).to_numpy()
+        entries = entries[inside].reset_index(drop=True)
+    expected = returns.orders.set_index("order")["net_expected_fen"]
+    orders["net_expected_fen"] = expected.reindex(orders["order_id"]).to_numpy(np.int64)
+    entries = entries.assign(net_expected_fen=_divided(entries, orders))
+    return replace(whole, orders=orders, entries=entries, money=_MONEY)
+
+
+def _divided(entries: pd.DataFrame, orders: pd.DataFrame) -> NDArray[np.int64]:
+    """Return what each entry gets of its order's expected net."""
+    if entries.empty:
+        return np.zeros(0, np.int64)
+    row = _order_rows(entries, orders)
+    model = entries["model"].cat.codes.to_numpy()
+    fresh = np.append(True, (np.diff(row) != 0) | (np.diff(model) != 0))
+    starts = np.flatnonzero(fresh)
+    return largest_remainder.split(
+        orders["net_expected_fen"].to_numpy(np.int64)[row[starts]],
+        entries["share"].to_numpy(float),
+        np.append(starts, len(entries)),
+    )
+
+
+def _order_rows(entries: pd.DataFrame, orders: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the row of each entry's order."""
+    found = pd.Index(orders["order_id"]).get_indexer(entries["order_id"].cat.categories)
+    return np.asarray(found[entries["order_id"].cat.codes.to_numpy()], np.int64)
+
+
+def leading(book: Ledger, wanted: str) -> tuple[str, str]:
+    """Return the model whose figures lead, and why it is another than the usual one: see `Roi`.
+
+    Raises
+    ------
+    ConfigError
+        If the one wanted is none of the models.
+    """
+    if wanted:
+        if wanted not in book.models:
+            raise ConfigError(
+                f"headline={quoted(wanted)} is none of the models: {', '.join(book.models)}."
+            )
+        return wanted, ""
+    nobody = book.entries["channel"] == UNATTRIBUTED
+    lost = nobody.groupby(book.entries["model"], observed=True).sum().reindex(book.models)
+    known = len(book.orders) - lost.fillna(0).to_numpy()
+    usual = "Shapley" if "Shapley" in book.models else book.models[-1]
+    if known[book.models.index(usual)] >= _KNOWS * known.max(initial=0):
+        return usual, ""
+    return [name for name, n in zip(book.models, known, strict=True) if n == known.max()][-1], (
+        "coverage"
+    )
+
+
+def _totals(entries: pd.DataFrame) -> pd.DataFrame:
+    """Return what each channel is credited with: channel, orders, gross_fen, net_fen ..."""
+    sums = {"orders": ("share", "sum")} | {name: (name, "sum") for name in _MONEY}
+    found = entries.groupby("channel", observed=True, sort=True).agg(**sums).reset_index()
+    return found.astype({"channel": "str"})
+
+
+def _own_costs(costs: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
+    """Return the costs of orders: a column for each kind, a row for each order, whole fen."""
+    table = costs.pivot_table(
+        "amount_fen", "order", "kind", aggfunc="sum", fill_value=0, observed=True
+    )
+    return table.reindex(orders["order_id"], fill_value=0).astype(np.int64)
+
+
+def _followed(entries: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """Return the costs of orders by the channels that share them: channel, kind, amount_fen."""
+    order = own.index.get_indexer(entries["order_id"].cat.categories)
+    row = order[entries["order_id"].cat.codes.to_numpy()]
+    channel, names = entries["channel"].cat.codes.to_numpy(), entries["channel"].cat.categories
+    share, parts = entries["share"].to_numpy(float), []
+    for kind in own.columns:
+        amounts = own[kind].to_numpy(np.int64)
+        for sign in (1, -1):  # apart, so that what comes and goes in one channel is not lost
+            side = np.where(amounts * sign > 0, amounts, 0)
+            weight = np.bincount(channel, share * np.abs(side)[row], minlength=len(names)).astype(
+                float
+            )
+            split = largest_remainder.split(
+                side.sum(keepdims=True), weight, np.array([0, len(names)])
+            )
+            parts.append(pd.DataFrame({"channel": names, "kind": kind, "amount_fen": split}))
+    if not parts:
+        return pd.DataFrame({"channel": [], "kind": [], "amount_fen": []}).astype(
+            {"channel": "str", "kind": "str", "amount_fen": np.int64}
+        )
+    found = pd.concat(parts)
+    return found[found["amount_fen"] != 0].astype({"channel": "str"})
+
+
+def _whole_parts(entries: pd.DataFrame) -> pd.DataFrame:
+    """Return which part of which order each channel has."""
+    return pd.DataFrame(
+        {
+            "order": entries["order_id"].astype("str"),
+            "label": entries["channel"].astype("str"),
+            "share": entries["share"],
+        }
+    )
+
+
+def _moves(whole: Ledger, model: str) -> NDArray[np.float64]:
+    """Return (64, channels) by how much a model would share otherwise without each block of people.
+
+    To first order, by as much as its own credit then moves against the ledger's; 1 for rules of
+    thumb, which learn nothing.
+    """
+    mine = whole.entries[(whole.entries["model"] == model).to_numpy()]
+    names, credit = mine["channel"].cat.categories, whole.credits[model]
+    place = pd.Index([*credit.channels, ORGANIC, UNATTRIBUTED]).get_indexer(names)
+    if credit.replicates is None:
+        return np.ones((BLOCKS, len(names)))
+    value = credit.measures.index(VALUE)
+    amounts = mine[whole.money[0]].to_numpy(float)
+    block = whole.orders["block"].to_numpy()[_order_rows(mine, whole.orders)]
+    code = mine["channel"].cat.codes.to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_model = credit.replicates[:, place, value] / credit.rows[place, value]
+        of_ledger = _left_out(mine, block, amounts) / np.bincount(code, amounts, len(names))
+        ratio = of_model / of_ledger
+    return np.where(np.isfinite(ratio) & (place >= 0), ratio, 1.0)
+
+
+def _sampling_errors(
+    entries: pd.DataFrame,
+    orders: pd.DataFrame,
+    worth: NDArray[np.float64],
+    moves: NDArray[np.float64],
+) -> pd.Series[float]:
+    """Return the standard error, by channel, of what orders are worth: of who happened to buy."""
+    row = _order_rows(entries, orders)
+    block = orders["block"].to_numpy()[row]
+    mine = _left_out(entries, block, entries["share"].to_numpy(float) * worth[row])
+    errors = jackknife.standard_errors(mine * moves)
+    met = np.unique(entries["channel"].cat.codes.to_numpy())
+    return pd.Series(errors[met], index=entries["channel"].cat.categories[met].astype("str"))
+
+
+def _left_out(
+    entries: pd.DataFrame, block: NDArray[Any], amounts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (64, channels) the sums without each block, scaled up to all of them."""
+    size = len(entries["channel"].cat.categories)
+    key = block.astype(np.int64) * size + entries["channel"].cat.codes.to_numpy()
+    sums = np.bincount(key, amounts, minlength=BLOCKS * size).reshape(BLOCKS, size)
+    return np.asarray(jackknife.scale(BLOCKS) * (sums.sum(axis=0) - sums))
+
+
+def _table(
+    model: str,
+    totals: pd.DataFrame,
+    kinds: pd.DataFrame,
+    growing: pd.Series[int],
+    margins: Mapping[str, pd.Series[float]],
+) -> pd.DataFrame:
+    """Return `Roi.channels` of one model."""
+    cost = kinds.groupby("channel")["amount_fen"].sum()
+    spend = kinds[kinds["kind"].isin(SPEND)].groupby("channel")["amount_fen"].sum()
+    ads = kinds[kinds["kind"] == "ads"].groupby("channel")["amount_fen"].sum()
+    found = totals.set_index("channel")
+    found = found.reindex(found.index.union(cost.index)).fillna(0)
+    found = found.astype(dict.fromkeys(_MONEY, np.int64))
+
+    def of(sums: pd.Series[int]) -> pd.Series[int]:
+        return sums.reindex(found.index, fill_value=0).astype(np.int64)
+
+    found["cost_fen"], found["spend_fen"] = of(cost), of(spend)
+    found["contribution_fen"] = found["net_fen"] - found["cost_fen"]
+    found["contribution_expected_fen"] = found["net_expected_fen"] - found["cost_fen"]
+    for name, side in (("low_fen", -1), ("high_fen", 1)):
+        for kind, column, before in (
+            ("left", "contribution_expected_fen", ""),
+            ("net", "net_expected_fen", "net_"),
+        ):
+            reach = margins[kind].reindex(found.index).fillna(0.0)
+            found[before + name] = found[column] + side * reach
+    margin_rate = (found["net_expected_fen"] - of(growing)) / found["gross_fen"].where(
+        found["gross_fen"] > 0
+    )
+    fixed = (found["cost_fen"] - of(growing)).clip(lower=0)
+    found["roas"] = found["gross_fen"] / of(ads).where(of(ads) > 0)
+    found["contribution_roi"] = found["contribution_expected_fen"] / found["spend_fen"].where(
+        found["spend_fen"] > 0
+    )
+    found["cost_per_order_fen"] = found["spend_fen"] / found["orders"].where(found["orders"] > 0)
+    found["break_even_fen"] = fixed / margin_rate.where(margin_rate > 0)
+    found["place"] = found.index.map({name: n for n, name in enumerate(_NO_CHANNEL)})
+    table = found.rename_axis("channel").reset_index()
+    by = ["place", "contribution_expected_fen", "channel"]
+    table = table.sort_values(
+        by, ascending=[True, False, True], na_position="first", ignore_index=True
+    ).drop(columns="place")
+    table.insert(0, "model", model)
+    return table
+
+
+def _apart(model: str, column: str) -> ModelError:
+    return ModelError(
+        f"The channels of {model} do not add up to all orders in {column}. This is a mistake of "
+        "the program; report it."
+    )
