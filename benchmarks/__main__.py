@@ -17,6 +17,7 @@ from benchmarks.groups import (
     identity,
     intake,
     large,
+    ledger,
     long_form,
     paths,
     peers,
@@ -47,6 +48,7 @@ GROUPS = {
     "intake": Group("Ingest", intake.rows),
     "identity": Group("Identity", identity.rows),
     "store": Group("Store, refresh, watch", store.rows),
+    "ledger": Group("Ledger", ledger.rows),
     "spark": Group("Spark", spark.rows),
 }
 
