@@ -231,7 +231,7 @@ def reconciliation(report: LedgerReport) -> Fragment:
         words("ledger_only_platform"),
         words("ledger_only_erp"),
     ]
-    kinds = ["name", "plot", "low", "", "low", "low", "", "low", "low", "low", "low", "low"]
+    kinds = ["name", "plot", "low", "", *["low"] * 3, "", *["low"] * 5]
     grid = table(head, body, kinds=kinds, rows=[""] * len(told) + ["sum"], name="plots")
     gap, rest = int(total["gap_fen"]), int(told["rest_fen"].abs().sum())
     amounts = {

@@ -181,12 +181,11 @@ def _body(page: Any, sheet: Sheet, first: int, last: int, style: dict[str, Any])
 def _cells(column: Column, first: int, last: int) -> list[Any]:
     """Return a column's cells; None where there is nothing to write."""
     values = pd.Series(column.values).iloc[first:last]
-    known = values.notna()
     if column.kind == "text":
-        cells = values.astype(str).map(plain, na_action="ignore")
+        cells: pd.Series[Any] = values.astype(str).map(plain, na_action="ignore")
     else:
         cells = values.astype("Float64") / (100 if column.kind == "fen" else 1)
-    return cells.astype(object).where(known, None).tolist()
+    return cells.astype(object).where(values.notna(), None).tolist()
 
 
 def _letters(place: int) -> str:
