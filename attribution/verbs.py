@@ -491,30 +491,27 @@ def _ago(seconds: float) -> str:
 
 def close(chosen: argparse.Namespace) -> int:
     """Close the books of a period, or list what is closed and what has changed since."""
-    from attribution.assemble.opened import open_journeys
+    from attribution.decide.closing import changed_since, closings
     from attribution.decide.closing import close as close_books
-    from attribution.decide.closing import closings, restated
-    from attribution.decide.ledger import ledger
-    from attribution.models.heuristic import LastTouch
     from attribution.models.named import default_models, model_from_text
     from attribution.workspace import read_workspace
 
     workspace = read_workspace(chosen.workspace)
     if chosen.period is not None:
         models = [model_from_text(text) for text in workspace.ledger.models] or default_models()
-        done = close_books(workspace, chosen.period, models)
+        done = close_books(workspace, chosen.period, models, waiting=_wait)
         restating = done.facts["restated"]
         say(f"Closed {done.name}: {done.days.since} to {done.days.until}, in data/closings.")
         say(text_table(_CLOSED, [_closed(done)]))
         if restating:
-            say(f"Of these, {restating:,} orders of periods closed earlier are restated.")
+            say(f"Beside its own, {restating:,} orders of periods closed earlier are restated.")
         return DONE
     earlier = closings(workspace)
     if not earlier:
         say("Nothing is closed yet. `attribution close 2026-10` closes a month that is over.")
         return DONE
     say(text_table(_CLOSED, [_closed(each) for each in earlier]))
-    changed = restated(ledger(open_journeys(workspace, value="gross_fen"), [LastTouch()]), earlier)
+    changed = changed_since(workspace, earlier)
     if changed.orders.empty:
         say("\nNothing of it has changed since.")
         return DONE
