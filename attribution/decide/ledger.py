@@ -96,6 +96,15 @@ class Ledger:
         """
         return _sources(self.entries, self.orders, self.models)
 
+    def within(self, days: Days) -> Ledger:
+        """Return the orders booked on some days; what models learnt and leave stays as it is."""
+        kept = days.hold(self.orders["day"])
+        if kept.all():
+            return self
+        orders = self.orders[kept].reset_index(drop=True)
+        inside = self.entries["order_id"].isin(orders["order_id"]).to_numpy()
+        return replace(self, orders=orders, entries=self.entries[inside].reset_index(drop=True))
+
     def check(self) -> None:
         """Prove that every order adds up under every model, in every money column.
 

@@ -263,16 +263,12 @@ def _t(level: float) -> float:
 
 def _of_days(whole: Ledger, days: Days, returns: ReturnCurves) -> Ledger:
     """Return the orders of the days; what is expected to stay goes by their streamers' returns."""
-    kept = days.hold(whole.orders["day"])
-    orders = whole.orders[kept].reset_index(drop=True)
-    entries = whole.entries
-    if not kept.all():
-        inside = entries["order_id"].isin(orders["order_id"]).to_numpy()
-        entries = entries[inside].reset_index(drop=True)
+    book = whole.within(days)
     expected = returns.orders.set_index("order")["net_expected_fen"]
-    orders["net_expected_fen"] = expected.reindex(orders["order_id"]).to_numpy(np.int64)
-    entries = entries.assign(net_expected_fen=_divided(entries, orders))
-    return replace(whole, orders=orders, entries=entries, money=_MONEY)
+    known = expected.reindex(book.orders["order_id"]).to_numpy(np.int64)
+    orders = book.orders.assign(net_expected_fen=known)
+    entries = book.entries.assign(net_expected_fen=_divided(book.entries, orders))
+    return replace(book, orders=orders, entries=entries, money=_MONEY)
 
 
 def _divided(entries: pd.DataFrame, orders: pd.DataFrame) -> NDArray[np.int64]:

@@ -58,7 +58,7 @@ class Words:
         How many of the unit that amounts come in make one of the currency: 100 for fen.
     """
 
-    language: str = "en"
+    language: Language = "en"
     currency: str = "¥"
     minor: int = 1
 
@@ -191,7 +191,7 @@ def words_in(language: str, currency: str = "¥", minor: int = 1) -> Words:
     """
     if language not in LANGUAGES:
         raise ConfigError(f"language={quoted(language)}: write one of {', '.join(LANGUAGES)}.")
-    return Words(language, currency, minor)
+    return Words("zh" if language == "zh" else "en", currency, minor)
 
 
 def _signed(number: float, decimals: int) -> str:
