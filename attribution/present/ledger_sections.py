@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from attribution.present.words import Words
 
 __all__ = [
+    "WHY",
     "LedgerReport",
     "by_channel",
     "closing",
@@ -38,7 +39,7 @@ __all__ = [
 
 _SHOWN = 14
 _ORDERS = 200
-_WHY = {
+WHY = {  # words for why a closed order changed
     "refund": "ledger_why_refund",
     "amount": "ledger_why_amount",
     "late": "ledger_why_late",
@@ -82,20 +83,41 @@ class LedgerReport:
         return every[every["model"] == self.headline].reset_index(drop=True)
 
     @cached_property
+    def rows(self) -> list[str]:
+        """Every channel of any model: the headline's largest first, what nobody shares last."""
+        inner = self.totals.loc[self.totals["channel"] != UNATTRIBUTED, "channel"]
+        others = self.ledger.totals()["channel"]
+        found = dict.fromkeys([*inner, *others[others != UNATTRIBUTED]])
+        return [*found, *([UNATTRIBUTED] if others.eq(UNATTRIBUTED).any() else [])]
+
+    @cached_property
     def sums(self) -> pd.Series[int]:
         """What all orders add up to."""
         return self.ledger.orders[list(self.ledger.money)].sum()
 
     @cached_property
+    def main(self) -> pd.DataFrame:
+        """The main source of each order under every model."""
+        return self.ledger.sources()
+
+    @cached_property
     def sources(self) -> pd.DataFrame:
         """The headline model's main source of each order."""
-        every = self.ledger.sources()
-        return every[every["model"] == self.headline].reset_index(drop=True)
+        return self.main[self.main["model"] == self.headline].reset_index(drop=True)
 
     @cached_property
     def taxless(self) -> bool:
         """Whether amounts without tax stand beside those with it."""
         return "net_fen_untaxed" in self.ledger.money
+
+    def fen(self, amount: float) -> str:
+        """Return whole fen as yuan, every fen of them: −1,234.05."""
+        return yuan(int(amount)).replace("-", "−")
+
+    def money(self, amount: float) -> str:
+        """Return the same with the currency: −¥1,234.05."""
+        text = self.words.currency + yuan(abs(int(amount)))
+        return f"−{text}" if amount < 0 else text
 
     def named(self, channel: str) -> str:
         """Return what a row is called."""
@@ -111,7 +133,7 @@ def opening(report: LedgerReport) -> Fragment:
         finding = words(
             "ledger_headline",
             orders=words("orders", count=words.count(len(found))),
-            net=f"{words.currency}{yuan(int(sums['net_fen']))}",
+            net=report.money(sums["net_fen"]),
         )
         lost = report.totals[report.totals["channel"] == UNATTRIBUTED]
         nobody = int(lost["net_fen"].sum())
@@ -121,7 +143,7 @@ def opening(report: LedgerReport) -> Fragment:
             words(
                 "ledger_unattributed",
                 model=words.model(report.headline),
-                net=f"{words.currency}{yuan(nobody)}",
+                net=report.money(nobody),
             )
             if nobody
             else "",
@@ -153,9 +175,9 @@ def by_channel(report: LedgerReport) -> Fragment:
             body.append(
                 [
                     Markup('<td class="name" title="{0}">{0}</td>').format(name),
-                    bar_row(scale, pieces, f"{name} {yuan(int(gross))}"),
+                    bar_row(scale, pieces, f"{name} {report.fen(gross)}"),
                     words.count(round(row["orders"], 1)),
-                    *(yuan(int(row[column])) for column in columns),
+                    *(report.fen(row[column]) for column in columns),
                 ]
             )
             kinds.append(kind)
@@ -164,7 +186,7 @@ def by_channel(report: LedgerReport) -> Fragment:
             words("ledger_total"),
             "",
             words.count(len(report.ledger.orders)),
-            *(yuan(int(report.sums[column])) for column in columns),
+            *(report.fen(report.sums[column]) for column in columns),
         ]
     )
     head = [
@@ -186,7 +208,12 @@ def by_channel(report: LedgerReport) -> Fragment:
     note = words("ledger_channel_note", model=words.model(report.headline))
     return page(
         words.language,
-        section(words("ledger_channel_kicker"), title, figure(legend + grid, note)),
+        section(
+            words("ledger_channel_kicker"),
+            title,
+            figure(legend + grid, note),
+            Markup('<p class="caveat">{}</p>').format(words("ledger_caveat")),
+        ),
     )
 
 
@@ -218,11 +245,11 @@ def reconciliation(report: LedgerReport) -> Fragment:
     for row in told.reset_index().to_dict("records"):
         name = platform_name(str(row["platform"]), words.language)
         gross, erp = float(row["gross_fen"]), float(row["erp_paid_fen"])
-        said = f"{name} {yuan(int(gross))}, ERP {yuan(int(erp))}"
+        said = f"{name} {report.fen(gross)}, ERP {report.fen(erp)}"
         plot = bar_row(scale, [Bar(0, gross, "bar")], said, (erp, erp))
-        body.append(_reconciled(words, name, row, plot))
+        body.append(_reconciled(report, name, row, plot))
     total = told.sum()
-    body.append(_reconciled(words, words("ledger_total"), total.to_dict(), ""))
+    body.append(_reconciled(report, words("ledger_total"), total.to_dict(), ""))
     head = [
         words("ledger_platform"),
         charts.axis(scale, lambda t: words.tick(t, words.money_unit(scale.high))),
@@ -234,9 +261,7 @@ def reconciliation(report: LedgerReport) -> Fragment:
     kinds = ["name", "plot", "low", "", *["low"] * 3, "", *["low"] * 5]
     grid = table(head, body, kinds=kinds, rows=[""] * len(told) + ["sum"], name="plots")
     gap, rest = int(total["gap_fen"]), int(told["rest_fen"].abs().sum())
-    amounts = {
-        name: f"{words.currency}{yuan(abs(x))}" for name, x in (("gap", gap), ("rest", rest))
-    }
+    amounts = {name: report.money(abs(amount)) for name, amount in (("gap", gap), ("rest", rest))}
     key = "ledger_erp_title" if rest else "ledger_erp_explained" if gap else "ledger_erp_same"
     return page(
         words.language,
@@ -261,13 +286,14 @@ _RECONCILED = {
 
 
 def _reconciled(
-    words: Words, name: str, row: Mapping[Hashable, Any], plot: Markup | str
+    report: LedgerReport, name: str, row: Mapping[Hashable, Any], plot: Markup | str
 ) -> list[Markup | str]:
+    words = report.words
     return [
         Markup('<td class="name" title="{0}">{0}</td>').format(name),
         plot,
         words.count(int(row["orders"])),
-        *(yuan(int(row[column])) for column in _RECONCILED),
+        *(report.fen(row[column]) for column in _RECONCILED),
         words.count(int(row["only_platform"])),
         words.count(int(row["only_erp"])),
     ]
@@ -289,11 +315,13 @@ def residual(report: LedgerReport) -> Fragment:
     body = [
         [
             words.model(model),
-            bar_row(scale, [Bar(0, moved, "bar")], f"{words.model(model)} {yuan(round(moved))}"),
-            yuan(round(moved)),
+            bar_row(
+                scale, [Bar(0, moved, "bar")], f"{words.model(model)} {report.fen(round(moved))}"
+            ),
+            report.fen(round(moved)),
             words.percent(moved / money, 2),
             report.named(str(worst["channel"])) if moved >= 1 else "–",
-            yuan(round(float(worst["residual"]))) if moved >= 1 else "–",
+            report.fen(round(float(worst["residual"]))) if moved >= 1 else "–",
         ]
         for model, moved, worst in rows
     ]
@@ -354,30 +382,30 @@ def restatements(report: LedgerReport) -> Fragment:
             each.days.since,
             each.days.until,
             words.count(each.facts["orders"]),
-            yuan(each.facts["gross_fen"]),
-            yuan(each.facts["net_fen"]),
+            report.fen(each.facts["gross_fen"]),
+            report.fen(each.facts["net_fen"]),
             words.count(each.facts["restated"]),
-            yuan(each.facts["restated_net_fen"]),
+            report.fen(each.facts["restated_net_fen"]),
         ]
         for each in report.closings
     ]
-    closed = table(head, body, kinds=["name", *[""] * 7])
+    closed = table(head, body, kinds=["name", "why", "why", *[""] * 5])
     if found.empty:
         return page(words.language, section(kicker, words("ledger_restated_none"), closed))
     title = words(
         "ledger_restated_title",
         count=words.count(len(found)),
-        net=f"{words.currency}{yuan(int(found['net_change_fen'].sum()))}",
+        net=report.money(found["net_change_fen"].sum()),
     )
     listed = found.iloc[found["net_change_fen"].abs().argsort(kind="stable")[::-1]].head(_ORDERS)
     rows = [
         [
             row["order_id"],
             row["closing"],
-            words(_WHY[row["why"]]),
-            yuan(int(row["closed_net_fen"])),
-            yuan(int(row["net_fen"])),
-            yuan(int(row["net_change_fen"])),
+            words(WHY[row["why"]]),
+            report.fen(row["closed_net_fen"]),
+            report.fen(row["net_fen"]),
+            report.fen(row["net_change_fen"]),
         ]
         for row in listed.to_dict("records")
     ]
@@ -389,7 +417,7 @@ def restatements(report: LedgerReport) -> Fragment:
         f"{words('ledger_net_now')} {words.currency}",
         f"{words('ledger_restated')} {words.currency}",
     ]
-    grid = table(heads, rows, kinds=["name", "", "why", "", "", ""])
+    grid = table(heads, rows, kinds=["name", "why", "why", "", "", ""])
     return page(words.language, section(kicker, title, closed, grid))
 
 
@@ -403,17 +431,20 @@ def orders(report: LedgerReport) -> Fragment:
         ["gross_fen", "order_id"], ascending=[False, True], kind="stable"
     )
     shown = ranked.head(_ORDERS)
+    told = report.main[report.main["order_id"].isin(shown["order_id"])]
+    by_model = told.pivot(index="order_id", columns="model", values="channel")  # noqa: PD010
     body = [
         [
-            Markup('<td class="name" title="{0}">{0}</td>').format(row["order_id"]),
+            _named(row["order_id"], row["order_id"]),
             "" if pd.isna(row.get("erp_order_id")) else str(row["erp_order_id"]),
             row["day"],
-            yuan(int(row["gross_fen"])),
-            yuan(int(row["gross_fen"] - row["net_fen"])),
-            yuan(int(row["net_fen"])),
-            yuan(int(row["net_expected_fen"])),
-            Markup('<td class="name" title="{0}">{0}</td>').format(report.named(row["channel"])),
+            report.fen(row["gross_fen"]),
+            report.fen(row["gross_fen"] - row["net_fen"]),
+            report.fen(row["net_fen"]),
+            report.fen(row["net_expected_fen"]),
+            _named(report.named(row["channel"]), report.named(row["channel"]), "name why"),
             words.percent(float(row["share"])),
+            _agreeing(report, by_model.loc[row["order_id"]].to_dict()),
         ]
         for row in shown.to_dict("records")
     ]
@@ -427,11 +458,30 @@ def orders(report: LedgerReport) -> Fragment:
         ),
         words("ledger_main", model=words.model(report.headline)),
         words("front_share"),
+        words("ledger_agree"),
     ]
-    grid = table(head, body, kinds=["name", "name", "", "", "", "", "", "name", ""], name="wide")
+    kinds = ["name", "name why", "", "", "", "", "", "name why", "", ""]
+    grid = table(head, body, kinds=kinds, name="wide")
     title = words("ledger_orders_title", shown=words.count(len(shown)), all=words.count(len(found)))
+    if len(shown) == len(found):
+        title = words("ledger_orders_all", count=words.count(len(found)))
     note = Markup('<p class="after">{}</p>').format(words("ledger_orders_note"))
     return page(words.language, section(words("ledger_orders_kicker"), title, grid, note))
+
+
+def _named(name: object, whole: str, kind: str = "name") -> Markup:
+    """Return a cell that shows a text in full when pointed at."""
+    return Markup('<td class="{}" title="{}">{}</td>').format(kind, whole, name)
+
+
+def _agreeing(report: LedgerReport, main: dict[str, str]) -> Markup:
+    """Return how many models name the same main source; pointed at, what each names."""
+    words = report.words
+    same = sum(channel == main[report.headline] for channel in main.values())
+    each = [
+        f"{words.model(model)}: {report.named(str(main[model]))}" for model in report.ledger.models
+    ]
+    return _named(f"{same}/{len(main)}", "\n".join(each), "")
 
 
 def closing(report: LedgerReport) -> Fragment:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from attribution.present.ledger_sections import WHY
 from attribution.present.tables import save_frames
 from attribution.present.workbook import Column, Sheet, save_workbook
+from attribution.store.channels import platform_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +61,7 @@ def ledger_sheets(report: LedgerReport) -> list[Sheet]:
         Sheet(
             sources,
             _entries(report),
-            checks=((gross, orders, _GROSS), (net, orders, _NET)),
+            checks=((gross, orders, gross), (net, orders, net)),
         ),
         _channels(report, orders),
         _residuals(report),
@@ -67,12 +69,12 @@ def ledger_sheets(report: LedgerReport) -> list[Sheet]:
     ]
 
 
-_NAMES = ("model", "order_id", "channel")
-_GROSS, _NET = "F", "H"  # where the sheet of orders has them
-
-
 def _money(words: Words, frame: pd.DataFrame, names: list[str]) -> list[Column]:
     return [Column(words(_MONEY[name]), "fen", frame[name].tolist(), True) for name in names]
+
+
+def _platforms(report: LedgerReport, names: pd.Series[str]) -> list[str]:
+    return [platform_name(str(name), report.words.language) for name in names]
 
 
 def _summary(report: LedgerReport, orders: str) -> Sheet:
@@ -88,7 +90,7 @@ def _summary(report: LedgerReport, orders: str) -> Sheet:
 
     columns = [
         Column(words("ledger_day"), "text", both["day"].tolist()),
-        Column(words("ledger_platform"), "text", both["platform"].tolist()),
+        Column(words("ledger_platform"), "text", _platforms(report, both["platform"])),
         Column(words("workbook_count"), "count", both["orders"].tolist(), True),
         fen("roi_gross", "gross_fen"),
         Column(words("roi_refunded"), "fen", refunded.tolist(), True),
@@ -102,7 +104,7 @@ def _summary(report: LedgerReport, orders: str) -> Sheet:
         Column(words("ledger_only_platform"), "count", both["only_platform"].tolist(), True),
         Column(words("ledger_only_erp"), "count", both["only_erp"].tolist(), True),
     ]
-    checks = ((words("roi_gross"), orders, _GROSS), (words("roi_net"), orders, _NET))
+    checks = tuple((words(key), orders, words(key)) for key in ("roi_gross", "roi_net"))
     return Sheet(words("workbook_summary"), tuple(columns), checks)
 
 
@@ -111,13 +113,13 @@ def _orders(report: LedgerReport, name: str) -> Sheet:
     words, found = report.words, report.ledger.orders
     main = report.sources.set_index("order_id")[["channel", "share"]]
     found = found.join(main, on="order_id").sort_values(["day", "order_id"], ignore_index=True)
-    whose = found["order_id"].str.partition(":")
+    own = found["order_id"].str.replace(r"^[^:]*:", "", regex=True)  # the platform stands beside it
     erp = found.get("erp_order_id", pd.Series(None, found.index, dtype="str"))
     further = [each for each in report.ledger.money if each not in ("gross_fen", "net_fen")]
     columns = [
-        Column(words("ledger_order"), "text", whose[2].tolist()),
+        Column(words("ledger_order"), "text", own.tolist()),
         Column(words("ledger_erp_order"), "text", erp.tolist()),
-        Column(words("ledger_platform"), "text", whose[0].tolist()),
+        Column(words("ledger_platform"), "text", _platforms(report, found["platform"])),
         Column(words("ledger_day"), "text", found["day"].tolist()),
         Column(words("workbook_touchpoints"), "count", found["touchpoints"].tolist(), True),
         *_money(words, found, ["gross_fen"]),
@@ -148,63 +150,61 @@ def _entries(report: LedgerReport) -> tuple[Column, ...]:
 
 
 def _channels(report: LedgerReport, orders: str) -> Sheet:
-    """Return what each channel has under every model; the headline's sums are checked."""
-    words, found = report.words, report.ledger.totals()
-    lead = found["model"] == report.headline
-    found = pd.concat([found[lead], found[~lead]], ignore_index=True)
-    head = found["model"] == report.headline
-    money = list(report.ledger.money)
-    columns = [
-        Column(words("ledger_model"), "text", [words.model(each) for each in found["model"]]),
-        Column(words("channel"), "text", [report.named(each) for each in found["channel"]]),
-        Column(words("unit_orders"), "fen", (found["orders"] * 100).round().astype(int).tolist()),
-        *(Column(words(_MONEY[name]), "fen", found[name].tolist()) for name in money),
-        *(
-            Column(
-                words("workbook_of_headline", money=words(_MONEY[name])),
-                "fen",
-                found[name].where(head).astype("Int64").tolist(),
-                True,
-            )
-            for name in ("gross_fen", "net_fen")
-        ),
-    ]
-    checks = tuple(
-        (words("workbook_of_headline", money=words(_MONEY[name])), orders, letter)
-        for name, letter in (("gross_fen", _GROSS), ("net_fen", _NET))
-    )
-    return Sheet(words("workbook_channels"), tuple(columns), checks)
+    """Return what each channel has under every model; what the models share is the same sum."""
+    words, book = report.words, report.ledger
+    found = book.totals()
+    columns = [Column(words("channel"), "text", [])]
+    checks = []
+    for name, key in _MONEY.items():
+        if name not in book.money:
+            continue
+        wide = found.pivot_table(index="channel", columns="model", values=name, sort=False)
+        wide = wide.reindex(report.rows, columns=list(book.models)).fillna(0).astype("int64")
+        for model in book.models:
+            title = f"{words(key)} · {words.model(model)}"
+            columns.append(Column(title, "fen", wide[model].tolist(), True))
+            if name in ("gross_fen", "net_fen"):
+                checks.append((title, orders, words(key)))
+    columns[0] = columns[0]._replace(values=[report.named(each) for each in report.rows])
+    return Sheet(words("workbook_channels"), tuple(columns), tuple(checks))
 
 
 def _residuals(report: LedgerReport) -> Sheet:
+    """Return what the ledger and each model's own credit give a channel, to the nearest fen."""
     words, found = report.words, report.ledger.residuals
+    ledger, credit = (found[name].round().astype("int64") for name in ("ledger", "credit"))
     return Sheet(
         words("workbook_residual"),
         (
             Column(words("ledger_model"), "text", [words.model(each) for each in found["model"]]),
             Column(words("channel"), "text", [report.named(each) for each in found["channel"]]),
-            *(
-                Column(words(key), "fen", found[name].round().astype("int64").tolist())
-                for name, key in (
-                    ("ledger", "workbook_ledger"),
-                    ("credit", "workbook_credit"),
-                    ("residual", "ledger_residual"),
-                )
-            ),
+            Column(words("workbook_ledger"), "fen", ledger.tolist()),
+            Column(words("workbook_credit"), "fen", credit.tolist()),
+            Column(words("ledger_difference"), "fen", (ledger - credit).tolist(), False,
+                   "C{0}-D{0}"),
         ),
-    )
+    )  # fmt: skip
 
 
 def _restated(report: LedgerReport) -> Sheet:
+    """Return what changed of closed orders; the changes are formulas of what stands beside them."""
     words, found = report.words, report.restated.orders
+
+    def fen(key: str, name: str, formula: str = "") -> Column:
+        return Column(words(key), "fen", found[name].tolist(), True, formula)
+
     return Sheet(
         words("workbook_restated"),
         (
             Column(words("ledger_order"), "text", found["order_id"].tolist()),
             Column(words("ledger_closed_as"), "text", found["closing"].tolist()),
-            Column(words("ledger_why"), "text", found["why"].tolist()),
-            Column(words("ledger_closed_net"), "fen", found["closed_net_fen"].tolist(), True),
-            Column(words("ledger_net_now"), "fen", found["net_fen"].tolist(), True),
-            Column(words("ledger_restated"), "fen", found["net_change_fen"].tolist(), True),
+            Column(words("ledger_day"), "text", found["day"].tolist()),
+            Column(words("ledger_why"), "text", [words(WHY[why]) for why in found["why"]]),
+            fen("ledger_closed_gross", "closed_gross_fen"),
+            fen("ledger_gross_now", "gross_fen"),
+            fen("ledger_gross_change", "gross_change_fen", "F{0}-E{0}"),
+            fen("ledger_closed_net", "closed_net_fen"),
+            fen("ledger_net_now", "net_fen"),
+            fen("ledger_restated", "net_change_fen", "I{0}-H{0}"),
         ),
     )

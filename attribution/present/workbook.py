@@ -27,6 +27,7 @@ _ROWS = 1_048_576  # of a sheet, as Excel has it
 _HEAD = 2  # rows of names and of sums
 _MADE = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _WIDEST = 44
+_LONGEST = 32_767  # characters of a cell
 _FORMATS = {"text": "@", "fen": "#,##0.00", "count": "#,##0", "share": "0.0%", "sum": "#,##0.00"}
 
 
@@ -66,8 +67,8 @@ class Sheet:
     columns
         All of one length.
     checks
-        Sums that must agree: (column here, sheet, column there), by title; a cell beside the sums
-        says whether they do.
+        Sums that must agree: (column here, sheet, column there), by their titles; a cell beside
+        the sums says whether they do.
     """
 
     name: str
@@ -93,14 +94,18 @@ def save_workbook(sheets: Sequence[Sheet], file: Path, words: Words, *, rows: in
         style["sum"] = book.add_format({"bold": True, "num_format": _FORMATS["fen"]})
         style["count_sum"] = book.add_format({"bold": True, "num_format": _FORMATS["count"]})
         plans = {sheet.name: _parts(sheet, rows) for sheet in sheets}
+        checks = {sheet.name: _checks(sheet, sheets, words) for sheet in sheets}
         for sheet in sheets:
             for nth, (name, first, last) in enumerate(plans[sheet.name]):
                 page = book.add_worksheet(name)
                 page.freeze_panes(_HEAD, 1)
                 _widths(page, sheet)
-                _names(page, sheet, style)
+                told = checks[sheet.name] if nth == 0 else []
+                titles = [*(each.title for each in sheet.columns), *(title for title, *_ in told)]
+                for place, title in enumerate(titles):
+                    page.write_string(0, place, title, style["head"])
                 if nth == 0:
-                    _sums(page, sheet, plans, style, words)
+                    _sums(page, sheet, plans[name], told, style, words)
                 _body(page, sheet, first, last, style)
 
 
@@ -121,33 +126,43 @@ def _widths(page: Any, sheet: Sheet) -> None:
         page.set_column(place, place, min(_WIDEST, max(10, longest)))
 
 
-def _names(page: Any, sheet: Sheet, style: dict[str, Any]) -> None:
-    for place, column in enumerate(sheet.columns):
-        page.write_string(0, place, column.title, style["head"])
-
-
 def _sums(
     page: Any,
     sheet: Sheet,
-    plans: dict[str, list[tuple[str, int, int]]],
+    parts: list[tuple[str, int, int]],
+    checks: list[tuple[str, str, str]],
     style: dict[str, Any],
     words: Words,
 ) -> None:
-    titles = [column.title for column in sheet.columns]
     page.write_string(1, 0, words("workbook_sum"), style["head"])
     for place, column in enumerate(sheet.columns):
         if column.summed:
-            total = int(pd.Series(column.values, dtype="Int64").sum())
-            kind = "sum" if column.kind == "fen" else "count_sum"
+            total, kind = _total(column), "sum" if column.kind == "fen" else "count_sum"
             shown = total / 100 if column.kind == "fen" else total
-            page.write_formula(1, place, _sum_of(plans[sheet.name], place), style[kind], shown)
-    for nth, (here, other, there) in enumerate(sheet.checks):
-        one = f"{_letters(titles.index(here))}2"
-        two = f"{_quoted(other)}!{there}2"
-        yes, no = words("workbook_agrees"), words("workbook_differs")
+            page.write_formula(1, place, _sum_of(parts, place), style[kind], shown)
+    for nth, (_, formula, found) in enumerate(checks, len(sheet.columns)):
+        page.write_formula(1, nth, formula, style["head"], found)
+
+
+def _total(column: Column) -> int:
+    return int(pd.Series(column.values, dtype="Int64").sum())
+
+
+def _checks(sheet: Sheet, sheets: Sequence[Sheet], words: Words) -> list[tuple[str, str, str]]:
+    """Return each check as its title, its formula, and what that comes to."""
+    yes, no = words("workbook_agrees"), words("workbook_differs")
+    found = []
+    for here, other, there in sheet.checks:
+        sides = []
+        for name, title in ((sheet.name, here), (other, there)):
+            columns = next(each.columns for each in sheets if each.name == name)
+            place = [column.title for column in columns].index(title)
+            sides.append((f"{_quoted(name)}!{_letters(place)}2", _total(columns[place])))
+        (one, mine), (two, theirs) = sides
+        title = words("workbook_check", column=here, sheet=other)
         formula = f'=IF(ROUND({one}-{two},2)=0,"{yes}","{no}")'
-        page.write_string(0, len(titles) + nth, words("workbook_check", sheet=other), style["head"])
-        page.write_formula(1, len(titles) + nth, formula, style["head"], yes)
+        found.append((title, formula, yes if mine == theirs else no))
+    return found
 
 
 def _sum_of(parts: list[tuple[str, int, int]], place: int) -> str:
@@ -182,7 +197,7 @@ def _cells(column: Column, first: int, last: int) -> list[Any]:
     """Return a column's cells; None where there is nothing to write."""
     values = pd.Series(column.values).iloc[first:last]
     if column.kind == "text":
-        cells: pd.Series[Any] = values.astype(str).map(plain, na_action="ignore")
+        cells: pd.Series[Any] = values.astype(str).str[:_LONGEST].map(plain, na_action="ignore")
     else:
         cells = values.astype("Float64") / (100 if column.kind == "fen" else 1)
     return cells.astype(object).where(values.notna(), None).tolist()
