@@ -111,7 +111,7 @@ def _orders(report: LedgerReport, name: str) -> Sheet:
     words, found = report.words, report.ledger.orders
     main = report.sources.set_index("order_id")[["channel", "share"]]
     found = found.join(main, on="order_id").sort_values(["day", "order_id"], ignore_index=True)
-    whose = found["order_id"].str.partition(":")
+    whose = found["order_id"].str.partition(":").reindex(columns=range(3))
     erp = found.get("erp_order_id", pd.Series(None, found.index, dtype="str"))
     further = [each for each in report.ledger.money if each not in ("gross_fen", "net_fen")]
     columns = [
