@@ -48,6 +48,7 @@ HEAVY = (
     "nbconvert",
     "IPython",
     "openpyxl",
+    "xlsxwriter",
     "matplotlib",
     "duckdb",
     "phonenumbers",

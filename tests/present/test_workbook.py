@@ -10,10 +10,12 @@ import zipfile
 
 import openpyxl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attribution.present.words import words_in
 from attribution.present.workbook import Column, Sheet, save_workbook
-from tests.strategies import HOSTILE_NAMES
+from tests.strategies import HOSTILE_NAMES, examples
 
 SMALL = [12_345, -7, 0, None, 99]
 OFFICE = shutil.which("soffice")
@@ -121,6 +123,25 @@ def test_more_rows_than_a_sheet_holds_go_on_in_the_next(tmp_path):
     assert book["One 2"]["D3"].value == "=B3-C3"
     assert [book[name]["A1"].value for name in book.sheetnames[:3]] == ["Name"] * 3
     assert all(book[name].freeze_panes == "B3" for name in book.sheetnames)
+
+
+@examples(20)
+@given(amounts=st.lists(st.integers(-(10**12), 10**12), max_size=30), rows=st.integers(3, 12))
+def test_sums_are_formulas_over_all_rows_however_many_sheets(tmp_path_factory, amounts, rows):
+    names = [str(nth) for nth in range(len(amounts))]
+    sheet = Sheet("Money", (Column("Id", "text", names), Column("Paid", "fen", amounts, True)))
+    file = saved(tmp_path_factory.mktemp("book"), [sheet], rows=rows)
+    book = read(file)
+    spans = re.findall(r"'([^']+)'!B(\d+):B(\d+)", book["Money"]["B2"].value)
+    found = [
+        book[name][f"B{row}"].value or 0
+        for name, first, last in spans
+        for row in range(int(first), int(last) + 1)
+    ]
+    assert [round(each * 100) for each in found[: len(amounts)]] == amounts  # to the fen
+    assert sum(found[len(amounts) :]) == 0
+    shown = read(file, data_only=True)["Money"]["B2"].value
+    assert shown == pytest.approx(sum(amounts) / 100, abs=0.004)
 
 
 def test_a_sheet_without_rows_sums_to_nothing(tmp_path):
