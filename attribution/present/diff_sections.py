@@ -136,9 +136,10 @@ def by_order(report: DiffReport) -> Fragment:
 def _first(report: DiffReport) -> Markup:
     words, unit = report.words, report.unit
     sums = report.now.entries.groupby("channel")["net_fen"].sum()
-    shown = sums.sort_values(ascending=False, kind="stable").head(_SHOWN)
+    ranked = sums.sort_values(ascending=False, kind="stable")
+    shown, rest = ranked.head(_SHOWN), ranked.iloc[_SHOWN:]
     scale = charts.nice_scale(0.0, float(shown.max()) if len(shown) else 1.0, 4)
-    body = [
+    body: list[list[Markup | str]] = [
         [
             Markup('<td class="name" title="{0}">{0}</td>').format(report.named(str(name))),
             bar_row(scale, [Bar(0, float(amount), "bar")],
@@ -147,8 +148,13 @@ def _first(report: DiffReport) -> Markup:
         ]
         for name, amount in shown.items()
     ]  # fmt: skip
+    if len(rest):
+        name = words("other_channels", count=len(rest))
+        body.append([name, "", words.written(float(rest.sum()), unit)])
+    body.append([words("diff_total"), "", words.written(float(sums.sum()), unit)])
     head = [words("channel"), "", f"{words('diff_net')} {unit.label}"]
-    grid = table(head, body, kinds=["name", "plot", ""], name="plots")
+    rows = [""] * len(shown) + ["rest"] * bool(len(rest)) + ["sum"]
+    grid = table(head, body, kinds=["name", "plot", ""], rows=rows, name="plots")
     return section(words("diff_basis_kicker"), words("diff_basis_title"), figure(grid))
 
 

@@ -363,7 +363,7 @@ def _set_aside(report: OverviewReport) -> list[Item]:
 
 def who_and_what_changed(report: OverviewReport) -> Fragment:
     """Return who brought it under all models, and what changed since the run before."""
-    parts = row("wide-left", _who(report), _changed(report))
+    parts = row("wide-left front-low", _who(report), _changed(report))
     return page(report.words.language, parts)
 
 

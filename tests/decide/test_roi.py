@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from attribution.decide.lines import paid_lines
 from attribution.decide.roi import SPEND, Roi, roi
 from attribution.errors import ConfigError, ModelError
 from attribution.names import COST_KINDS, UNALLOCATED, UNATTRIBUTED
-from attribution.numerics import jackknife
 from attribution.store.store import Store
 from attribution.workspace import Workspace
 from tests.brand import sample_brand
@@ -151,10 +149,7 @@ def places(workspace: Workspace) -> dict[str, dict[str, set[str]]]:
     store = attribution.open_store(workspace)
     names = {"ann": "Ann", "bob": "Bob", "eve": "Eve"}
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    held = [
-        {"content_form": "live", "campaign_id": None} | row
-        for row in rows(store, "sessions")
-    ]
+    held = [{"content_form": "live", "campaign_id": None} | row for row in rows(store, "sessions")]
     for row in [*rows(store, "touchpoints"), *held]:
         form = row["content_form"]
         channel = NAMES[form]
