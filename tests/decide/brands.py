@@ -74,9 +74,9 @@ def brand(folder: Path, tables: dict[str, Rows], more: str = "") -> Workspace:
 
 
 def busy(
-    folder: Path, seed: int = 5, people: int = 40, more: str = "", mean: int = 20_000
+    folder: Path, seed: int = 5, people: int = 40, more: str = "", back: float = 0.4
 ) -> Workspace:
-    """Return a workspace with every kind of cost, drawn by chance."""
+    """Return a workspace with every kind of cost, by chance; `back` is the share refunded."""
     chance = random.Random(seed)
     rooms = {"r1": "ann", "r2": "bob", "r3": "ann"}
     whos = [f"p{n}" for n in range(people)]
@@ -95,11 +95,11 @@ def busy(
     orders, lines, refunds, costs = [], [], [], []
     for n in range(2 * people):
         name, day = f"o{n:03d}", chance.randrange(8, 13)
-        paid = chance.randrange(1, 2 * mean)
+        paid = chance.randrange(1, 40_000)
         at = f"2026-11-{day:02d} {chance.randrange(24):02d}:30"
         orders.append(sale(name, paid, chance.choice([*whos, None]), at))
         lines.append(line(name, paid, qty=chance.randrange(1, 4), unit_cost_fen=paid // 9))
-        if chance.random() < 0.4:
+        if chance.random() < back:
             refunds.append(refund(name, chance.randrange(1, paid + 1), f"2026-11-{day + 3:02d}"))
         costs.append(cost(f"f{n}", "platform_fee", paid // 50, "order", scope_id=name))
     costs += [
@@ -129,3 +129,27 @@ def busy(
         ],
     }  # fmt: skip
     return brand(folder, tables, more)
+
+
+def crowded(folder: Path, count: int) -> Workspace:
+    """Return a workspace of as many streamers, each with a room, a buyer and two costs."""
+    numbers = range(count)
+    tables = {
+        "streamers": [{"streamer_id": f"s{n}", "name": f"Streamer {n}"} for n in numbers],
+        "sessions": [
+            session(f"r{n}", "2026-11-10 11:00", "2026-11-10 13:00", streamer_id=f"s{n}")
+            for n in numbers
+        ],
+        "touchpoints": [
+            touch(f"t{n}", f"p{n}", "2026-11-10 11:30", session_id=f"r{n}", streamer_id=f"s{n}")
+            for n in numbers
+        ],
+        "orders": [sale(f"o{n}", 100 + n, f"p{n}", "2026-11-10 12:00") for n in numbers],
+        "costs": [
+            cost(f"{kind}{n}", kind, 7 + n, scope, scope_id=f"{key}{n}")
+            for n in numbers
+            for kind, scope, key in (("slot_fee", "session", "r"), ("commission", "order", "o"))
+        ],
+    }
+    tables["costs"].append(cost("all", "sample", 99_991, platform=None))
+    return brand(folder, tables)
