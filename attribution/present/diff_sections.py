@@ -122,10 +122,11 @@ def by_order(report: DiffReport) -> Fragment:
     kinds = ["sum", *[""] * (len(body) - 2), "sum"]
     grid = table(head, body, kinds=["name", "plot", "low", ""], rows=kinds, name="plots")
     largest = rows.iloc[int(rows["change_fen"].abs().to_numpy().argmax())]
-    amount = words.signed(float(largest["change_fen"]), unit)
+    change = float(largest["change_fen"])
+    amount = ("+" if change > 0 else "") + words.money(change)
     why = words(WHY[str(largest["why"])])
-    title = words("diff_order_title", why=why, amount=amount, unit=unit.label)
-    if not largest["change_fen"]:
+    title = words("diff_order_title", why=why, amount=amount)
+    if not change:
         title = words("diff_order_none")
     return page(
         words.language,
@@ -149,7 +150,7 @@ def _first(report: DiffReport) -> Markup:
         for name, amount in shown.items()
     ]  # fmt: skip
     if len(rest):
-        name = words("other_channels", count=len(rest))
+        name = words("other_channels", count=words.count(len(rest)))
         body.append([name, "", words.written(float(rest.sum()), unit)])
     body.append([words("diff_total"), "", words.written(float(sums.sum()), unit)])
     head = [words("channel"), "", f"{words('diff_net')} {unit.label}"]
@@ -180,7 +181,7 @@ def by_channel(report: DiffReport) -> Fragment:
         cell = Markup('<td class="name" title="{0}">{0}</td>').format(name)
         body.append([cell, bar, *ends, words.signed(change, unit), *parts])
     if len(rest):
-        body.append(_summed(report, words("other_channels", count=len(rest)), rest))
+        body.append(_summed(report, words("other_channels", count=words.count(len(rest))), rest))
     body.append(_summed(report, words("diff_total"), found.channels))
     head = [
         words("channel"),

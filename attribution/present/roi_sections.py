@@ -238,11 +238,15 @@ def profit_and_loss(report: RoiReport) -> Fragment:
     ]
     head = [words("roi_step"), "", report.unit.label, words("roi_of_kept")]
     grid = table(head, body, kinds=["name", "plot", "", "low"], name="plots")
-    note = words(
-        "roi_pl_note",
-        level=report.level,
-        low=words.money(ends[0]),
-        high=words.money(ends[1]),
+    note = (
+        words(
+            "roi_pl_note",
+            level=report.level,
+            low=words.money(ends[0]),
+            high=words.money(ends[1]),
+        )
+        if ends[0] < ends[1]
+        else ""
     )
     return page(
         words.language,
@@ -282,12 +286,12 @@ def _legend(marks: Sequence[tuple[str, str]]) -> Markup:
 def by_channel(report: RoiReport) -> Fragment:
     """Return revenue, cost and what is left of every channel, with verdicts."""
     words, found = report.words, report.channels
-    if found.empty:
+    if report.lead.empty:
         return page(words.language, section(words("roi_channel_kicker"), words("roi_nothing")))
     kept = _weighty(found)
     shown, rest = found[kept], found[~kept]
     ends = shown[["low_fen", "high_fen", "contribution_expected_fen"]].to_numpy(float)
-    scale = charts.nice_scale(float(ends.min()), float(ends.max()), 4)
+    scale = charts.nice_scale(ends.min(initial=0.0), ends.max(initial=0.0), 4)
     body, kinds = [], []
     for row in shown.to_dict("records"):
         dot = Dot(row["contribution_expected_fen"], row["low_fen"], row["high_fen"], row["verdict"])
@@ -384,7 +388,7 @@ def _rest_row(report: RoiReport, rest: pd.DataFrame) -> list[Markup | str]:
     sums = rest[["net_expected_fen", "spend_fen", "contribution_expected_fen"]].sum()
     spend = sums["spend_fen"] or np.nan
     return [
-        report.words("other_channels", count=len(rest)),
+        report.words("other_channels", count=report.words.count(len(rest))),
         report.yuan(sums["net_expected_fen"]),
         report.yuan(sums["spend_fen"]),
         "",
@@ -428,6 +432,8 @@ def _spoken(report: RoiReport, row: Mapping[Hashable, Any]) -> str:
 
 def _channel_title(report: RoiReport) -> str:
     words, found = report.words, report.channels
+    if found.empty:
+        return words("roi_channel_none")
     profit, losing = (found["verdict"] == "profit").sum(), found[found["verdict"] == "loss"]
     said = words(
         "roi_channel_title",
@@ -538,7 +544,7 @@ def _session_table(report: RoiReport, named: pd.DataFrame) -> Markup:
     kinds = [""] * len(body)
     if not few:
         between = named.iloc[half:-half]
-        name = words("roi_other_sessions", count=len(between))
+        name = words("roi_other_sessions", count=words.count(len(between)))
         body.insert(half, _book_row(report, name, between[_BOOKED].sum().to_dict()))
         kinds.insert(half, "rest")
     outside = report.books[report.books["session"].isin((NO_SESSION, UNALLOCATED))]
@@ -606,7 +612,8 @@ def by_offer(report: RoiReport) -> Fragment:
         sums = rest[_BOOKED].sum()
         body.append(
             [
-                words("roi_other_offers", count=len(rest)), "", "", words.count(sums["orders"]),
+                words("roi_other_offers", count=words.count(len(rest))), "", "",
+                words.count(sums["orders"]),
                 report.yuan(sums["gross_fen"]), report.yuan(sums["net_expected_fen"]),
                 report.yuan(sums["contribution_expected_fen"]),
             ]
