@@ -1,7 +1,7 @@
 # `make help` lists the commands. Needs GNU make 3.81 or newer and Python 3.11 or newer.
 #
 #   make venv PYTHON=python3.13       another Python
-#   make report ARGS="--set input=my_paths.csv --set language=zh"
+#   make report ARGS="--set language=zh"
 #   make test ARGS="-k markov"        further arguments to the command behind a target
 
 PYTHON ?= python3
@@ -24,8 +24,8 @@ help:  ## list the commands
 
 venv: $(READY)  ## make .venv and install everything from the lock
 
-report: $(READY)  ## run the model comparison on the sample and print where the report is
-	@$(BIN)/attribution report model_comparison $(ARGS)
+report: $(READY)  ## publish the report site of the sample and print where it is
+	@$(BIN)/attribution report $(ARGS)
 
 lab: $(READY)  ## open JupyterLab on notebooks/
 	$(BIN)/jupyter lab $(ARGS) notebooks/

@@ -8,6 +8,7 @@ from attribution.assemble.opened import open_journeys, read_store
 from attribution.credit import Credit
 from attribution.decide.claims import Claims, claims
 from attribution.decide.ledger import Ledger, ledger, write_ledger
+from attribution.decide.paths import KeyPaths, paths
 from attribution.decide.roi import Roi, roi
 from attribution.errors import (
     AttributionError,
@@ -54,6 +55,7 @@ __all__ = [
     "DataError",
     "FirstTouch",
     "Journeys",
+    "KeyPaths",
     "LastNonDirect",
     "LastTouch",
     "Ledger",
@@ -88,6 +90,7 @@ __all__ = [
     "model_from_text",
     "open_journeys",
     "open_store",
+    "paths",
     "plot_comparison",
     "profile",
     "profiles",

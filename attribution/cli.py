@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attribution import verbs as do
-from attribution.errors import AttributionError, ConfigError
+from attribution.errors import AttributionError, ConfigError, LockedError
 from attribution.names import __version__
 
 if TYPE_CHECKING:
@@ -20,7 +20,11 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. Return 0 if done, 1 if it failed, 2 for wrong use or configuration."""
+    """Run one verb and return its exit code.
+
+    0 if done, 1 if it failed, 2 for wrong use or configuration, 3 if `check --strict` would
+    quarantine a row, 4 if another run holds the folder of reports.
+    """
     chosen = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupted)  # a scheduler's stop leaves nothing behind, too
     done = do.FAILED
@@ -35,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("attribution: interrupted; nothing was published.", file=sys.stderr)  # noqa: T201
         return do.FAILED
+    except LockedError as error:
+        print(f"attribution: {error}", file=sys.stderr)  # noqa: T201
+        return do.LOCKED
     except AttributionError as error:
         print(f"attribution: {error}", file=sys.stderr)  # noqa: T201
         return do.FAILED
@@ -135,16 +142,26 @@ def _parser() -> argparse.ArgumentParser:
     report = verb(
         "report",
         do.report,
-        "run a report's notebook with your settings and publish it as one page",
+        "publish the report site; or, with a name, one notebook as a page",
     )
-    report.add_argument("name", nargs="?", help="the report; leave it out to list them")
+    report.add_argument(
+        "name",
+        nargs="?",
+        help="one page only; leave it out for the site that [report] of attribution.toml describes",
+    )
+    report.add_argument("--list", action="store_true", help="list the pages there are and stop")
     report.add_argument(
         "--set",
         dest="settings",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a parameter of the notebook; repeatable",
+        help="a parameter of every page that has it; repeatable",
+    )
+    report.add_argument("--since", default="", metavar="DAY", help="first day, such as 2026-11-09")
+    report.add_argument("--until", default="", metavar="DAY", help="last day")
+    report.add_argument(
+        "--period", default="", metavar="DAYS", help="instead: a month (2026-11), 28D, or all"
     )
     report.add_argument(
         "--parameters", action="store_true", help="show the notebook's parameters and stop"
@@ -153,7 +170,8 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         metavar="DIR",
-        help="where to publish, from the workspace on (default: reports/runs/NAME-TIME)",
+        help="where to publish, from the workspace on (default: reports; "
+        "of one page reports/runs/NAME-TIME)",
     )
     report.add_argument("--quiet", action="store_true", help="show no progress")
     return parser

@@ -6,6 +6,7 @@ __all__ = [
     "AttributionError",
     "ConfigError",
     "DataError",
+    "LockedError",
     "MissingAges",
     "ModelError",
     "ReportError",
@@ -94,3 +95,7 @@ class ConfigError(AttributionError):
 
 class ReportError(AttributionError):
     """A report that could not be made; nothing was published."""
+
+
+class LockedError(ReportError):
+    """Another run is at work on the same folder of reports; this one has not begun."""

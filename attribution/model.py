@@ -29,6 +29,7 @@ __all__ = [
     "Distributed",
     "Model",
     "Sloped",
+    "Summed",
     "attribute",
     "block_tallies",
     "check_model",
@@ -44,12 +45,17 @@ _DEAR = 3e8
 
 
 @runtime_checkable
-class Model(Protocol):
-    """Any value with these two methods is a model; a frozen dataclass is the usual form."""
+class Summed(Protocol):
+    """Whatever is a sum over journeys: all that one pass over them needs of a model."""
 
     def tally(self, journeys: Journeys) -> Tally:
-        """Return the model's sufficient statistic, a sum over the journeys."""
+        """Return the sufficient statistic, a sum over the journeys."""
         ...
+
+
+@runtime_checkable
+class Model(Summed, Protocol):
+    """Any value with these two methods is a model; a frozen dataclass is the usual form."""
 
     def credit(self, tally: Tally) -> Credit:
         """Return what the model gives each channel."""
@@ -110,13 +116,13 @@ def attribute(
     return credit_with_interval(model, block_tallies(journeys, [model])[0], level)
 
 
-def tallies(journeys: Journeys | Iterable[Journeys], models: Sequence[Model]) -> list[Tally]:
+def tallies(journeys: Journeys | Iterable[Journeys], models: Sequence[Summed]) -> list[Tally]:
     """Return each model's tally over one batch of journeys or many, in one pass over them."""
     return _some(reduced(journeys, partial(_sums, models), _added))
 
 
 def block_tallies(
-    journeys: Journeys | Iterable[Journeys], models: Sequence[Model]
+    journeys: Journeys | Iterable[Journeys], models: Sequence[Summed]
 ) -> list[list[Tally]]:
     """Return, for each model, its tallies of the 64 blocks of persons, in one pass.
 
@@ -168,7 +174,7 @@ def reduced(
     return work([journeys] if isinstance(journeys, Journeys) else journeys)
 
 
-def _sums(models: Sequence[Model], batches: Iterable[Journeys]) -> list[Tally]:
+def _sums(models: Sequence[Summed], batches: Iterable[Journeys]) -> list[Tally]:
     found = [RunningTally() for _ in models]
     batch = None
     for batch in batches:
@@ -181,7 +187,7 @@ def _added(one: list[Tally], other: list[Tally]) -> list[Tally]:
     return [a + b for a, b in zip(one, other, strict=True)]
 
 
-def _block_sums(models: Sequence[Model], batches: Iterable[Journeys]) -> dict[int, list[Tally]]:
+def _block_sums(models: Sequence[Summed], batches: Iterable[Journeys]) -> dict[int, list[Tally]]:
     found: dict[int, list[Tally]] = {}
     for block, batch in by_block(batches):
         found = _blocks_added(found, {block: [model.tally(batch) for model in models]})

@@ -52,10 +52,25 @@ class Parameter:
         try:
             return self._parse(text)
         except ValueError as error:
-            expected = f"one of {', '.join(self.choices)}" if self.choices else self.kind
             raise ConfigError(
-                f"--set {self.name}={text}: found {quoted(text)}, expected {expected}. {self.help}"
+                f"--set {self.name}={text}: found {quoted(text)}, expected {self.expected}. "
+                f"{self.help}"
             ) from error
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        return f"one of {', '.join(self.choices)}" if self.choices else self.kind
+
+    def takes(self, value: object) -> bool:
+        """Whether a value, as a TOML file gives it, is of the parameter's type."""
+        if self.kind == "choice":
+            return value in self.choices
+        if self.kind == "list[str]":
+            return isinstance(value, list) and all(isinstance(each, str) for each in value)
+        if self.kind == "float":
+            return type(value) in (int, float)
+        return type(value) is {"int": int, "bool": bool, "str": str}[self.kind]
 
     def _parse(self, text: str) -> Any:
         if self.kind == "choice":

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from attribution.identity.explain import Member
     from attribution.identity.resolve import People
     from attribution.intake.ingest import FileReport, SourceReport
+    from attribution.recipe import Span
     from attribution.refresh.watch import Glance
     from attribution.store.store import Store
     from attribution.workspace import Workspace
@@ -48,7 +49,7 @@ _FIXED = 78  # places that the columns of names, counts and dates take, about
 _LONGEST_PAUSE = 86_400.0  # seconds
 _CHANNELS, _WIDEST = 20, 40  # channels shown, and the places a name may take
 _CLEAR = "\x1b[H\x1b[2J"  # a terminal's screen
-DONE, FAILED, WRONG_USE, QUARANTINED = 0, 1, 2, 3
+DONE, FAILED, WRONG_USE, QUARANTINED, LOCKED = 0, 1, 2, 3, 4
 
 
 def say(text: str = "") -> None:
@@ -69,7 +70,7 @@ def init(chosen: argparse.Namespace) -> int:
         f"Made {folder}: a workspace on the sample brand. Next:\n"
         f"  attribution check --workspace {folder}\n"
         f"  attribution ingest --workspace {folder}\n"
-        f"  attribution report model_comparison --workspace {folder}\n"
+        f"  attribution report --workspace {folder}\n"
         "Then put your own exports into data/raw and name them in attribution.toml."
     )
     return DONE
@@ -490,30 +491,27 @@ def _ago(seconds: float) -> str:
 
 def close(chosen: argparse.Namespace) -> int:
     """Close the books of a period, or list what is closed and what has changed since."""
-    from attribution.assemble.opened import open_journeys
+    from attribution.decide.closing import changed_since, closings
     from attribution.decide.closing import close as close_books
-    from attribution.decide.closing import closings, restated
-    from attribution.decide.ledger import ledger
-    from attribution.models.heuristic import LastTouch
     from attribution.models.named import default_models, model_from_text
     from attribution.workspace import read_workspace
 
     workspace = read_workspace(chosen.workspace)
     if chosen.period is not None:
         models = [model_from_text(text) for text in workspace.ledger.models] or default_models()
-        done = close_books(workspace, chosen.period, models)
+        done = close_books(workspace, chosen.period, models, waiting=_wait)
         restating = done.facts["restated"]
         say(f"Closed {done.name}: {done.days.since} to {done.days.until}, in data/closings.")
         say(text_table(_CLOSED, [_closed(done)]))
         if restating:
-            say(f"Of these, {restating:,} orders of periods closed earlier are restated.")
+            say(f"Beside its own, {restating:,} orders of periods closed earlier are restated.")
         return DONE
     earlier = closings(workspace)
     if not earlier:
         say("Nothing is closed yet. `attribution close 2026-10` closes a month that is over.")
         return DONE
     say(text_table(_CLOSED, [_closed(each) for each in earlier]))
-    changed = restated(ledger(open_journeys(workspace, value="gross_fen"), [LastTouch()]), earlier)
+    changed = changed_since(workspace, earlier)
     if changed.orders.empty:
         say("\nNothing of it has changed since.")
         return DONE
@@ -546,24 +544,59 @@ def _closed(closing: Closing) -> list[object]:
 
 
 def report(chosen: argparse.Namespace) -> int:
-    """Run a report's notebook and publish it."""
+    """Publish the site, or one page of it."""
     from attribution import publish
-    from attribution.notebooks import parameters_of
+    from attribution.recipe import Span
 
-    if chosen.name is None:
+    if chosen.list:
         say("\n".join(publish.report_names(chosen.workspace)))
         return DONE
+    span = Span(chosen.since, chosen.until, chosen.period)
+    if chosen.name is None:
+        return _site(chosen, span)
     if chosen.parameters:
-        for p in parameters_of(publish.find_notebook(chosen.name, chosen.workspace)):
-            kind = " | ".join(p.choices) if p.choices else p.kind
-            say(f"{p.name:<16} {kind:<12} {p.default!r:<28} {p.help}")
+        _show_parameters(chosen)
         return DONE
+    if "D" in span.period:
+        raise ConfigError(
+            f"--period {span.period}: of one page, write --since and --until, or a month."
+        )
+    days = zip(("since", "until"), span.days(None), strict=True)
     done = publish.publish(
         chosen.name,
-        chosen.settings,
+        [*chosen.settings, *(f"{name}={day}" for name, day in days if day)],
         workspace=chosen.workspace,
         out=chosen.out,
         progress=not chosen.quiet,
     )
     say(f"Report: {done.page}\nTables and manifest: {done.folder}")
     return DONE
+
+
+def _site(chosen: argparse.Namespace, span: Span) -> int:
+    from attribution import publish
+
+    if chosen.parameters:
+        raise ConfigError("--parameters: name one page. `attribution report --list` lists them.")
+    done = publish.publish_site(
+        chosen.settings,
+        workspace=chosen.workspace,
+        span=span,
+        out=chosen.out,
+        said=(lambda _: None) if chosen.quiet else _progress,
+    )
+    say(f"Report: {done.index}\nEvery run: {done.runs}\nTook {done.seconds:.1f} s")
+    return DONE
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _show_parameters(chosen: argparse.Namespace) -> None:
+    from attribution import publish
+    from attribution.notebooks import parameters_of
+
+    for p in parameters_of(publish.find_notebook(chosen.name, chosen.workspace)):
+        kind = " | ".join(p.choices) if p.choices else p.kind
+        say(f"{p.name:<16} {kind:<12} {p.default!r:<28} {p.help}")

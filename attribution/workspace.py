@@ -24,6 +24,7 @@ from attribution.names import (
     DEFAULT_TIMEZONE,
     REFUND_KINDS,
 )
+from attribution.recipe import Recipe, recipe_of
 from attribution.toml_page import KeyPath, Page, read_page, shown
 
 if TYPE_CHECKING:
@@ -41,7 +42,17 @@ __all__ = [
 ]
 
 FILE = "attribution.toml"
-_TABLES = ("brand", "identity", "journeys", "source", "exclude", "ledger", "costs", "guarantee")
+_TABLES = (
+    "brand",
+    "identity",
+    "journeys",
+    "report",
+    "source",
+    "exclude",
+    "ledger",
+    "costs",
+    "guarantee",
+)
 _NAME = re.compile(r"[^\W_][\w .·-]{0,59}")
 _PASSWORD = re.compile(
     r"://[^/@:]*:[^/@]+@|[?&;]\s*\w*(password|passwd|passphrase|pwd)\s*=", re.IGNORECASE
@@ -177,6 +188,7 @@ class Workspace:
     rules: Rules = field(default_factory=Rules)
     key_file: Path | None = None
     journeys: JourneyDefinition = field(default_factory=JourneyDefinition)
+    report: Recipe = field(default_factory=Recipe)
     ledger: LedgerRules = field(default_factory=LedgerRules)
     costs: CostRules = field(default_factory=CostRules)
 
@@ -214,6 +226,7 @@ def read_workspace(folder: str | os.PathLike[str]) -> Workspace:
         sources=_sources(page, document.get("source", [])),
         excludes=_excludes(page, document.get("exclude", [])),
         journeys=_journeys(page, document.get("journeys", {})),
+        report=recipe_of(page, document.get("report", {})),
         ledger=_ledger(page, document.get("ledger", {})),
         costs=_costs(page, document.get("costs", {}), document.get("guarantee", [])),
         **_brand(page, document.get("brand", {}), root.name),

@@ -21,7 +21,7 @@ FLOORS = [
     {"names", "errors"},
     {"numerics"},
     {"journeys", "tally", "credit", "columns", "notes", "toml_page"},
-    {"identity"},
+    {"identity", "recipe"},
     {"workspace"},
     {"store"},
     {"sources"},

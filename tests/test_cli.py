@@ -51,6 +51,12 @@ def test_a_failing_report_exits_1_and_names_the_cause(tmp_path: Path) -> None:
         (["report", "model_comparision"], "There is no report"),
         (["report", "model_comparison", "--set", "nope=1"], "no parameter 'nope'"),
         (["report", "model_comparison", "--workspace", "absent"], "is not a folder"),
+        (["report", "--workspace", "absent"], "is not a folder"),
+        (["report", "--set", "nope=1"], "no parameter 'nope' on "),
+        (["report", "--parameters"], "name one page"),
+        (["report", "--since", "yesterday"], "is no day"),
+        (["report", "--period", "28D", "--since", "2026-11-09"], "one or the other"),
+        (["report", "data_quality", "--period", "28D"], "write --since and --until"),
     ],
 )
 def test_wrong_use_exits_2(
@@ -66,7 +72,7 @@ def test_wrong_use_exits_2(
 
 
 def test_reports_and_their_parameters_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report"]) == 0
+    assert main(["report", "--list"]) == 0
     assert "model_comparison" in capsys.readouterr().out
     assert main(["report", "model_comparison", "--parameters"]) == 0
     assert "en | zh" in capsys.readouterr().out
@@ -96,7 +102,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     gone, written = os.pipe()
     os.close(gone)
     done = subprocess.run(
-        [sys.executable, "-m", "attribution", "report", "--workspace", str(tmp_path)],
+        [sys.executable, "-m", "attribution", "report", "--list", "--workspace", str(tmp_path)],
         env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
         stdout=written,
         stderr=subprocess.PIPE,

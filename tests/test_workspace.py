@@ -10,7 +10,7 @@ import pytest
 from attribution.errors import ConfigError
 from attribution.intake.shipped import shipped
 from attribution.journeys.definition import JourneyDefinition
-from attribution.workspace import FILE, Exclude, Source, read_workspace
+from attribution.workspace import FILE, CostRules, Exclude, Guarantee, Source, read_workspace
 
 WHOLE = """\
 [brand]
@@ -117,6 +117,96 @@ def test_the_sample_s_comments_are_the_defaults(tmp_path: Path):
     assert found == JourneyDefinition(expiry=JourneyDefinition().lookback)
     for name in JourneyDefinition().settings():
         assert f"# {name} = " in text or f"# [journeys.{name}]" in text, name
+
+
+COSTS = """\
+[costs]
+reverses = ["commission"]
+goods_back = []
+
+[costs.by_kind]
+crew = "by_minutes"
+
+[costs.by_scope]
+campaign = "none"
+
+[[guarantee]]
+contract = "HT-1"
+roi = 2.5
+of = "net_fen"
+sessions = 4
+
+[[guarantee]]
+contract = "HT-2"
+roi = 1
+"""
+
+
+def test_costs_are_as_the_file_says_and_else_the_usual(tmp_path: Path):
+    assert read_workspace(write(tmp_path, COSTS)).costs == CostRules(
+        by_kind=(("crew", "by_minutes"),),
+        by_scope=(("campaign", "none"),),
+        reverses=("commission",),
+        goods_back=(),
+        guarantees=(Guarantee("HT-1", 2.5, "net_fen", 4), Guarantee("HT-2", 1.0)),
+    )
+    assert read_workspace(write(tmp_path, "[costs]\n")).costs == CostRules()
+    assert read_workspace(write(tmp_path, "")).costs == CostRules()
+
+
+def test_the_sample_s_comments_on_costs_are_the_defaults(tmp_path: Path):
+    text = shipped("data", "sample", "attribution.toml").read_text(encoding="utf-8")
+    block = text[text.index("# [costs]\n") : text.index("# [costs.by_kind]")]
+    settings = "".join(
+        f"{line[2:]}\n" for line in block.splitlines() if re.match(r"# (\[|\w+ = )", line)
+    )
+    assert read_workspace(write(tmp_path, settings)).costs == CostRules()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("[costs]", "[cost]", 1, "Did you mean 'costs'"),
+        ("reverses = ", "reverse = ", 2, "Did you mean 'reverses'"),
+        ('["commission"]', '["commissions"]', 2, "one of ads, slot_fee"),
+        ('["commission"]', "3", 2, "a list of texts"),
+        ("goods_back = []", 'goods_back = ["returned"]', 3, "one of refund_before_ship"),
+        ("crew = ", "crews = ", 6, "Did you mean 'crew'"),
+        ('"by_minutes"', '"by_minute"', 6, "direct, by_revenue, by_minutes, by_units, none"),
+        ('"by_minutes"', '["by_minutes"]', 6, "one of direct"),
+        ("campaign = ", "ads = ", 9, "one of line, order, session"),
+        ('contract = "HT-1"', "", 11, "no contract"),
+        ('contract = "HT-1"', "contract = 1", 12, "quotation marks"),
+        ("roi = 2.5", "", 11, "no roi"),
+        ("roi = 2.5", 'roi = "1:2"', 13, "a number above 0"),
+        ("roi = 2.5", "roi = 0", 13, "a number above 0"),
+        ("roi = 2.5", "roi = nan", 13, "a number above 0"),
+        ("roi = 2.5", "roi = true", 13, "a number above 0"),
+        ('"net_fen"', '"gmv"', 14, "gross_fen, net_fen"),
+        ("sessions = 4", "sessions = 0", 15, "above 0"),
+        ('"HT-2"', '"HT-1-B"', 18, "every contract once"),
+    ],
+)
+def test_a_mistake_about_costs_names_its_line(tmp_path: Path, old, new, line, says):
+    assert COSTS.count(old) == 1
+    with pytest.raises(ConfigError) as error:
+        read_workspace(write(tmp_path, COSTS.replace(old, new)))
+    assert f"line {line}," in str(error.value)
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("costs = 1", "a table"),
+        ("[costs]\nby_kind = 1", "a table"),
+        ("guarantee = 1", "two brackets"),
+        ("guarantee = [1]", r"\[\[guarantee\]\]"),
+    ],
+)
+def test_costs_that_are_no_tables_are_refused(tmp_path: Path, text, says):
+    with pytest.raises(ConfigError, match=says):
+        read_workspace(write(tmp_path, text))
 
 
 @pytest.mark.parametrize(

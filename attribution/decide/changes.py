@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,6 @@ from attribution.store.channels import Language, translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from attribution.decide.ledger import Ledger
     from attribution.workspace import Workspace
@@ -44,6 +44,7 @@ __all__ = [
     "Changes",
     "Snapshot",
     "changes",
+    "changes_since",
     "kept_snapshot",
     "replayed",
     "save_snapshot",
@@ -167,6 +168,14 @@ def replayed(workspace: Workspace, before: Snapshot, after: Snapshot) -> Snapsho
     except (AttributionError, TypeError):
         return None
     return snapshot(book, facts["model"], definition, days, after.facts["language"])
+
+
+def changes_since(workspace: Workspace, previous: str, now: Snapshot) -> Changes | None:
+    """Return what changed since the run in a folder; None if there is none, or it left nothing."""
+    before = kept_snapshot(Path(previous, "downloads", "overview")) if previous else None
+    if before is None:
+        return None
+    return changes(before, now, replayed(workspace, before, now))
 
 
 def changes(before: Snapshot, after: Snapshot, replay: Snapshot | None) -> Changes:

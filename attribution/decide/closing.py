@@ -10,37 +10,65 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from attribution.assemble.opened import open_journeys
 from attribution.decide.days import Days, days
 from attribution.decide.ledger import Ledger, check_sums, ledger
 from attribution.errors import ConfigError, DataError
 from attribution.evaluate.compare import named_models
+from attribution.models.heuristic import LastTouch
 from attribution.names import __version__
 from attribution.numerics import largest_remainder, sequences
-from attribution.store.parts import store_errors
+from attribution.store.parts import locked, store_errors
 from attribution.store.store import filled_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from attribution.model import Model
     from attribution.workspace import Workspace
 
-__all__ = ["BOOKED", "Closing", "Restatement", "close", "closings", "restated"]
+__all__ = ["BOOKED", "Closing", "Restatement", "changed_since", "close", "closings", "restated"]
 
 BOOKED = ("gross_fen", "net_fen")  # what is booked; what is still expected to come back is not
 _KEY = ["model", "order_id", "place"]
 _ENTRY = [*_KEY, "channel", "share", *BOOKED]
 _FACTS = "closing.json"
+_MONEY = [(name, pa.int64()) for name in BOOKED]
+_FILES = {  # with what they hold, also where they hold nothing
+    "entries.parquet": pa.schema(
+        [
+            ("model", pa.string()),
+            ("order_id", pa.string()),
+            ("place", pa.int32()),
+            ("channel", pa.string()),
+            ("share", pa.float64()),
+            *_MONEY,
+            ("kind", pa.string()),
+        ]
+    ),
+    "orders.parquet": pa.schema(
+        [
+            ("order_id", pa.string()),
+            ("day", pa.string()),
+            *_MONEY,
+            ("kind", pa.string()),
+            ("why", pa.string()),
+        ]
+    ),
+}
+_STAGING = ".closing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,20 +82,30 @@ class Closing:
     days
         What it covers.
     facts
-        as_of (UTC ms), models, version, and counts and sums, as `closing.json` has them.
-    entries
-        What it books: model, order_id, place, channel, share, gross_fen, net_fen; kind ("order" or
-        "restatement").
+        number (from 1, in the order of closing), as_of (UTC ms), models, version, and counts and
+        sums, as `closing.json` has them.
     orders
         What it books of each order: order_id, day, gross_fen, net_fen; of a restatement the
-        difference, the kind, and why.
+        difference, the kind ("order" or "restatement"), and why.
+    folder
+        Where it lies.
     """
 
     name: str
     days: Days
     facts: Mapping[str, Any]
-    entries: pd.DataFrame
     orders: pd.DataFrame
+    folder: Path
+
+    @cached_property
+    def entries(self) -> pd.DataFrame:
+        """What it books: model, order_id, place, channel, share, gross_fen, net_fen, kind."""
+        return pd.read_parquet(self.folder / "entries.parquet")
+
+    def entries_of(self, order_ids: Iterable[str]) -> pd.DataFrame:
+        """Return the entries of some orders; the others are not kept in memory."""
+        wanted = [("order_id", "in", set(order_ids))]
+        return pd.read_parquet(self.folder / "entries.parquet", filters=wanted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +129,11 @@ class Restatement:
 
 
 def close(
-    workspace: Workspace, period: str, models: Sequence[Model] | Mapping[str, Model]
+    workspace: Workspace,
+    period: str,
+    models: Sequence[Model] | Mapping[str, Model],
+    *,
+    waiting: Callable[[], None] | None = None,
 ) -> Closing:
     """Close a period: freeze its ledger, with the restatements of the periods closed before.
 
@@ -99,69 +141,39 @@ def close(
     ----------
     period
         A month, week or day that is over: 2026-10, 2026-W46, 2026-11-11.
+    waiting
+        Called once if another run is closing, for which this one waits.
 
     Raises
     ------
     ConfigError
         If the period is none, is not over by the data, is closed already or overlaps one that is.
     DataError
-        If there is nothing in the store.
+        If there is nothing in the store, or a closing is not as it was written.
     StoreError
         If it cannot be written. Nothing is closed then.
     """
-    asked = days(period)
-    earlier = closings(workspace)
-    for other in earlier:
-        if asked.meets(other.days):
-            raise ConfigError(
-                f"{period} cannot be closed: {other.name} is closed and has days of it. What "
-                "changes later is restated in the next period."
-            )
-    as_of = _as_of(workspace)
-    last = str(pd.Timestamp(as_of, unit="ms", tz="UTC").tz_convert(workspace.timezone).date())
-    if last <= asked.until:
-        raise ConfigError(
-            f"{period} cannot be closed yet: it ends with {asked.until}, and the data reach until "
-            f"{last}. Ingest what is newer first, or close a shorter period."
-        )
-    named = named_models(models)
-    now = ledger(open_journeys(workspace, value="gross_fen"), named)
-    changed = restated(now, earlier)
-    # An order closed with another day stays there: a correction of its day is no second order.
-    known = now.orders["order_id"].isin(_closed_orders(earlier).index)
-    booked = now.orders[asked.hold(now.orders["day"]) & ~known.to_numpy()]
-    fresh = now.entries[now.entries["order_id"].isin(booked["order_id"]).to_numpy()]
-    entries = pd.concat(
-        [
-            _plain(fresh)[_ENTRY].assign(kind="order"),
-            changed.entries[_ENTRY].assign(kind="restatement"),
-        ],
-        ignore_index=True,
-    )
-    orders = pd.concat(
-        [
-            booked[["order_id", "day", *BOOKED]].assign(kind="order", why=""),
-            _changes(changed.orders),
-        ],
-        ignore_index=True,
-    )
-    for (kind, model), mine in entries.groupby(["kind", "model"]):
-        told = (orders["kind"] == kind) & orders["order_id"].isin(mine["order_id"])
-        check_sums(orders[told], mine, BOOKED, [str(model)])
-    facts = {
-        "number": len(earlier) + 1,
-        "period": period,
-        "since": asked.since,
-        "until": asked.until,
-        "as_of": as_of,
-        "models": {name: repr(model) for name, model in named.items()},
-        "version": __version__,
-        "orders": len(booked),
-        "restated": len(changed.orders),
-        **{name: int(booked[name].sum()) for name in BOOKED},
-        **{f"restated_{name}": int(_changes(changed.orders)[name].sum()) for name in BOOKED},
-    }
-    return _written(workspace, Closing(period, asked, facts, entries, orders))
+    asked, named = days(period), named_models(models)
+    folder = _folder(workspace)
+    with locked(folder, waiting):
+        earlier = closings(workspace)
+        as_of = _as_of(workspace)
+        _check_open(period, asked, earlier)
+        _check_over(period, asked, as_of, workspace.timezone)
+        now = ledger(open_journeys(workspace, value="gross_fen"), named)
+        orders, entries = _books(now, asked, earlier)
+        facts = {
+            "number": len(earlier) + 1,
+            "period": period,
+            "since": asked.since,
+            "until": asked.until,
+            "as_of": as_of,
+            "models": {name: repr(model) for name, model in named.items()},
+            "version": __version__,
+            **_sums(orders),
+        }
+        _write(folder, period, facts, orders, entries)
+        return _read(folder / period)
 
 
 def closings(workspace: Workspace) -> list[Closing]:
@@ -170,10 +182,22 @@ def closings(workspace: Workspace) -> list[Closing]:
     Raises
     ------
     DataError
-        If a closing is not as it was written.
+        If a closing is not as it was written, or one is missing.
     """
-    found = [_read(folder) for folder in sorted(_folder(workspace).glob("*/"))]
-    return sorted((each for each in found if each), key=lambda each: each.facts["number"])
+    folders = (each for each in sorted(_folder(workspace).glob("*/")) if each.name != _STAGING)
+    found = sorted((_read(each) for each in folders), key=lambda each: int(each.facts["number"]))
+    for place, each in enumerate(found, 1):
+        if each.facts["number"] != place:
+            raise _damaged("", f"no closing number {place}, but number {each.facts['number']}")
+    return found
+
+
+def changed_since(workspace: Workspace, earlier: Sequence[Closing]) -> Restatement:
+    """Return what has become of closed periods by now, in a workspace.
+
+    Late orders' entries are those of LastTouch; a closing has them under its own models.
+    """
+    return restated(ledger(open_journeys(workspace, value="gross_fen"), [LastTouch()]), earlier)
 
 
 def restated(now: Ledger, earlier: Sequence[Closing]) -> Restatement:
@@ -211,6 +235,61 @@ def restated(now: Ledger, earlier: Sequence[Closing]) -> Restatement:
         [_moved(known, earlier), _plain(now.entries[fresh.to_numpy()])[_ENTRY]], ignore_index=True
     )
     return Restatement(orders, entries)
+
+
+# ---------------------------------------------------------------------- one closing
+
+
+def _check_open(period: str, asked: Days, earlier: Sequence[Closing]) -> None:
+    for other in earlier:
+        if asked.meets(other.days):
+            raise ConfigError(
+                f"{period} cannot be closed: {other.name} is closed and has days of it. What "
+                "changes later is restated in the next period."
+            )
+
+
+def _check_over(period: str, asked: Days, as_of: int, timezone: str) -> None:
+    last = str(pd.Timestamp(as_of, unit="ms", tz="UTC").tz_convert(timezone).date())
+    if last <= asked.until:
+        raise ConfigError(
+            f"{period} cannot be closed yet: it ends with {asked.until}, and the data reach until "
+            f"{last}. Ingest what is newer first, or close a shorter period."
+        )
+
+
+def _books(
+    now: Ledger, asked: Days, earlier: Sequence[Closing]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the orders and entries that a closing of these days books."""
+    changed = restated(now, earlier)
+    # An order closed with another day stays there: a correction of its day is no second order.
+    known = now.orders["order_id"].isin(_closed_orders(earlier).index)
+    booked = now.orders[asked.hold(now.orders["day"]) & ~known.to_numpy()]
+    fresh = _plain(now.entries[now.entries["order_id"].isin(booked["order_id"]).to_numpy()])
+    check_sums(booked, fresh, BOOKED, now.models)
+    moves = changed.entries[_ENTRY].assign(kind="restatement")
+    changes = _changes(changed.orders)
+    for model, mine in moves.groupby("model"):
+        told = changes["order_id"].isin(mine["order_id"])
+        check_sums(changes[told], mine, BOOKED, [str(model)])
+    orders = [booked[["order_id", "day", *BOOKED]].assign(kind="order", why=""), changes]
+    entries = pd.concat([fresh[_ENTRY].assign(kind="order"), moves], ignore_index=True)
+    return (
+        pd.concat(orders, ignore_index=True).sort_values(["kind", "order_id"], ignore_index=True),
+        entries.sort_values(["kind", "order_id", "model", "place"], ignore_index=True),
+    )
+
+
+def _sums(orders: pd.DataFrame) -> dict[str, int]:
+    """Return how many orders a closing books and restates, and their sums."""
+    own = orders["kind"] == "order"
+    return {
+        "orders": int(own.sum()),
+        "restated": int((~own).sum()),
+        **{name: int(orders.loc[own, name].sum()) for name in BOOKED},
+        **{f"restated_{name}": int(orders.loc[~own, name].sum()) for name in BOOKED},
+    }
 
 
 # ---------------------------------------------------------------------- closed orders
@@ -272,8 +351,7 @@ def _moved(orders: pd.DataFrame, earlier: Sequence[Closing]) -> pd.DataFrame:
             {"place": np.int32, "share": float, **dict.fromkeys(BOOKED, np.int64)}
         )
     wanted = orders.set_index("order_id")
-    every = pd.concat([each.entries for each in earlier], ignore_index=True)
-    every = every[every["order_id"].isin(wanted.index)]
+    every = pd.concat([each.entries_of(wanted.index) for each in earlier], ignore_index=True)
     booked = every.groupby(_KEY, sort=True).agg(
         channel=("channel", "first"),
         share=("share", "first"),
@@ -318,43 +396,60 @@ def _as_of(workspace: Workspace) -> int:
     return int(filled_store(workspace).query('SELECT "at" FROM as_of')["at"][0].as_py())
 
 
-def _written(workspace: Workspace, closing: Closing) -> Closing:
-    """Write a closing whole, by one rename."""
-    folder = _folder(workspace)
+def _write(
+    folder: Path,
+    name: str,
+    facts: Mapping[str, Any],
+    orders: pd.DataFrame,
+    entries: pd.DataFrame,
+) -> None:
+    """Write a closing whole, by one rename; the caller holds the lock."""
+    staging = folder / _STAGING
     with store_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".closing-", dir=folder))
+        shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
         try:
-            for name in ("entries", "orders"):
-                getattr(closing, name).to_parquet(staging / f"{name}.parquet", index=False)
-            facts = dict(closing.facts) | {"sha256": _digests(staging)}
-            text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+            staging.mkdir()
+            for frame, (file, schema) in zip((entries, orders), _FILES.items(), strict=True):
+                table = pa.Table.from_pandas(frame, schema, preserve_index=False)
+                pq.write_table(table.replace_schema_metadata(), staging / file)
+            sealed = dict(facts) | {"sha256": _digests(staging, facts)}
+            text = json.dumps(sealed, ensure_ascii=False, indent=2) + "\n"
             (staging / _FACTS).write_text(text, encoding="utf-8")
-            staging.chmod(0o755)
-            staging.rename(folder / closing.name)
+            for file in (*_FILES, _FACTS):
+                with (staging / file).open("rb") as written:
+                    os.fsync(written.fileno())
+            staging.rename(folder / name)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-    return replace(closing, facts=facts)
 
 
-def _read(folder: Path) -> Closing | None:
-    file = folder / _FACTS
-    if folder.name.startswith(".") or not file.is_file():
-        return None
-    facts = json.loads(file.read_text(encoding="utf-8"))
-    if facts["sha256"] != _digests(folder):
-        raise DataError(
-            "files other than those that were written",
-            "a closed period as it was closed",
-            "Bring the folder back from a backup; closed books are not to be edited.",
-            source=f"data/closings/{folder.name}",
-        )
-    entries, orders = (
-        pd.read_parquet(folder / f"{name}.parquet") for name in ("entries", "orders")
+def _read(folder: Path) -> Closing:
+    """Read a closing, if it is as it was written."""
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        told = facts.pop("sha256")
+        whole = told == _digests(folder, facts) and facts["period"] == folder.name
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(folder.name, "files that are missing or cannot be read") from error
+    if not whole:
+        raise _damaged(folder.name, "files other than those that were written")
+    orders = pd.read_parquet(folder / "orders.parquet")
+    return Closing(folder.name, Days(facts["since"], facts["until"]), facts, orders, folder)
+
+
+def _damaged(name: str, found: str) -> DataError:
+    return DataError(
+        found,
+        "closed periods as they were closed",
+        "Bring the folder back from a backup; closed books are not to be edited.",
+        source="/".join(part for part in ("data/closings", name) if part),
     )
-    return Closing(folder.name, Days(facts["since"], facts["until"]), facts, entries, orders)
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    names = ("entries.parquet", "orders.parquet")
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+def _digests(folder: Path, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digest of each file, and of the facts beside them."""
+    found = {"facts": hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}
+    for name in _FILES:
+        with (folder / name).open("rb") as file:
+            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from attribution.decide.costs import NOWHERE, hosts_of, rules_of
-from attribution.decide.lines import texts
+from attribution.decide.costs import NOWHERE, rules_of
 from attribution.journeys.definition import SEPARATOR
 from attribution.names import UNALLOCATED
 from attribution.numerics import largest_remainder
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attribution.assemble.store_journeys import StoreJourneys
-    from attribution.decide.days import Days
     from attribution.workspace import CostRules
 
 __all__ = ["Placed", "Reach", "placed_costs", "reach_of", "spread_by"]
@@ -81,15 +79,15 @@ class Placed(NamedTuple):
     unplaced: pd.DataFrame
 
 
-def reach_of(journeys: StoreJourneys, costs: pd.DataFrame, days: Days) -> Reach:
+def reach_of(journeys: StoreJourneys, costs: pd.DataFrame, on_air: pd.DataFrame) -> Reach:
     """Return what costs of a store can be placed by, at the level of its journeys.
 
     Parameters
     ----------
     costs
         Of `cost_rows`: channels that they name by hand are found as well.
-    days
-        In which minutes on air count.
+    on_air
+        Of `Hosts.days`: how long each session was on air, on the days that count.
 
     Raises
     ------
@@ -102,7 +100,7 @@ def reach_of(journeys: StoreJourneys, costs: pd.DataFrame, days: Days) -> Reach:
         Step("named_places", "their channels", _named(channel_label(level, store.language))),
     ]
     tables = ("streamer_names", "session_names")
-    places = store.reading(steps, _read, tables=tables).to_pandas(types_mapper=texts)
+    places = store.reading(steps, _read, tables=tables).to_pandas()
     platform, channel = places["platform"], places["channel"]
     on_air = places["content_form"].isin(("live", "live_replay"))
     parts = [
@@ -117,8 +115,7 @@ def reach_of(journeys: StoreJourneys, costs: pd.DataFrame, days: Days) -> Reach:
         below = names[(names == own) | names.str.startswith(own + SEPARATOR)]
         parts.append(_rows("channel", pd.Series(given, below.index), below))
     rows = pd.concat(parts, ignore_index=True).drop_duplicates(ignore_index=True)
-    on_days = hosts_of(store).days
-    return Reach(rows, _minutes(on_days[days.hold(on_days["day"])], rows))
+    return Reach(rows, _minutes(on_air, rows))
 
 
 def spread_by(costs: pd.DataFrame, rules: CostRules) -> NDArray[np.object_]:
@@ -213,9 +210,9 @@ def _keys(costs: pd.DataFrame) -> pd.Series[str]:
     return key
 
 
-def _minutes(on_days: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[float]:
+def _minutes(on_air: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[float]:
     """Return the time on air of each channel; of a session that is several, shared evenly."""
-    lasting = on_days.groupby("session")["ms"].sum().rename("ms")
+    lasting = on_air.groupby("session")["ms"].sum().rename("ms")
     of_session = rows[rows["scope"] == "session"].join(lasting, on="key", how="inner")
     share = of_session.groupby("key")["channel"].transform("size")
     found: pd.Series[float] = (of_session["ms"] / share).groupby(of_session["channel"]).sum()

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from attribution.decide.lines import booked_day, texts
 from attribution.decide.spans import by_day
 from attribution.names import NO_SESSION, NO_STREAMER, UNALLOCATED
 from attribution.numerics.largest_remainder import split
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from attribution.store.store import Store
+    from attribution.decide.records import Records
 
     Longs = NDArray[np.int64]
 
@@ -91,58 +89,8 @@ _PLACED = ("cost", "platform", "session", "line", "weight")
 _NARROW = ("line", "order", "session")
 # Notes of costs that belong to nothing known.
 NOWHERE = ("unknown_order", "order_left_out", "order_not_paid", "unknown_session")
+_OF_GOODS = ("goods", "giveaway", "sample", "lucky_bag")
 _GIVEN = {"sample": "sample", "lucky_bag": "lucky_bag"}
-
-_COSTS = Template("""
-WITH sold_orders AS (
-    SELECT platform, order_id, is_paid, $booked AS day FROM orders
-),
-excluded AS (
-    SELECT DISTINCT platform, order_id FROM excluded_orders
-)
-SELECT
-    c.cost_id, c.kind, c.amount_fen, c.state, c."at", c."from", c."to", c.platform,
-    coalesce(c.scope, 'period') AS scope, c.scope_id, c.alloc, c.source_doc, c.streamer_id,
-    c.platform || ':' || w.owner AS "order",
-    CASE WHEN c.scope = 'session' THEN c.platform || ':' || c.scope_id END AS session,
-    o.is_paid AS order_paid,
-    x.order_id IS NOT NULL AND o.order_id IS NULL AS order_left_out,
-    CASE WHEN o.is_paid THEN o.day END AS order_day,
-    coalesce(s.platform IS NOT NULL, FALSE) AS session_known,
-    s.day AS session_day
-FROM costs AS c
-LEFT JOIN owned_costs AS w
-    ON w.platform IS NOT DISTINCT FROM c.platform AND w.cost_id = c.cost_id
-LEFT JOIN sold_orders AS o ON o.platform = c.platform AND o.order_id = w.owner
-LEFT JOIN excluded AS x ON x.platform = c.platform AND x.order_id = w.owner
-LEFT JOIN sessions AS s
-    ON c.scope = 'session' AND s.platform = c.platform AND s.session_id = c.scope_id
-ORDER BY c.platform NULLS LAST, c.cost_id
-""")
-
-_HOSTS = """
-SELECT h.platform || ':' || h.session_id AS session, s.streamer_id,
-    greatest(coalesce(s.share, 0), 0) AS share, coalesce(h.streamer_id, '') AS main
-FROM session_shares AS s
-JOIN session_hosts AS h ON h.platform = s.platform AND h.session_id = s.session_id
-UNION ALL
-SELECT platform || ':' || session_id, streamer_id, 1, streamer_id
-FROM session_hosts AS h
-WHERE streamer_id IS NOT NULL
-    AND NOT EXISTS (
-        SELECT 1 FROM session_shares AS s
-        WHERE s.platform = h.platform AND s.session_id = h.session_id
-    )
-ORDER BY session, share DESC, streamer_id
-"""
-
-
-_SESSIONS = """
-SELECT platform || ':' || session_id AS session, platform, session_id, streamer_id, day, start_at,
-    end_at, title
-FROM sessions
-ORDER BY session
-"""
 
 
 @dataclass(frozen=True)
@@ -165,28 +113,24 @@ class Hosts:
     days: pd.DataFrame
 
 
-def hosts_of(store: Store) -> Hosts:
-    """Read the sessions of a store.
-
-    Raises
-    ------
-    DataError
-        If a file of the store cannot be read.
-    """
-    sessions = store.query(_SESSIONS).to_pandas(types_mapper=texts)
+def hosts_of(records: Records) -> Hosts:
+    """Return the sessions, and how long each lasts on each day."""
+    sessions = records.sessions
     timed = sessions[sessions["start_at"].notna() & sessions["end_at"].notna()]
     pieces = by_day(
-        timed["start_at"].to_numpy(np.int64), timed["end_at"].to_numpy(np.int64), store.timezone
+        timed["start_at"].to_numpy(np.int64), timed["end_at"].to_numpy(np.int64), records.timezone
     )
     days = timed[["session", "platform"]].iloc[pieces.span].reset_index(drop=True)
     return Hosts(
         sessions.astype({"start_at": "Int64", "end_at": "Int64"}),
-        store.query(_HOSTS).to_pandas(types_mapper=texts),
+        records.shares,
         days.assign(day=pieces.day, ms=pieces.ms),
     )
 
 
-def cost_rows(store: Store, lines: pd.DataFrame, rules: CostRules | None = None) -> pd.DataFrame:
+def cost_rows(
+    records: Records, lines: pd.DataFrame, rules: CostRules | None = None
+) -> pd.DataFrame:
     """Return every cost once, each on its day.
 
     A cost of a paid order counts on the order's day, one of a session on the day the session
@@ -214,14 +158,9 @@ def cost_rows(store: Store, lines: pd.DataFrame, rules: CostRules | None = None)
         note
             Why it stays unallocated (unknown_order, order_left_out, order_not_paid,
             unknown_session), or what it is (refunded, goods_back, guarantee); else missing.
-
-    Raises
-    ------
-    DataError
-        If a file of the store cannot be read.
     """
     rules = rules or CostRules()
-    told = store.query(_COSTS.substitute(booked=booked_day(store))).to_pandas(types_mapper=texts)
+    told = records.costs.copy()
     told["cost_id"] = told["platform"].fillna("") + ":" + told["cost_id"]
     rooms = pd.Index(lines["session"].dropna().unique())
     known = told["session_known"] | told["session"].isin(rooms)
@@ -236,8 +175,8 @@ def cost_rows(store: Store, lines: pd.DataFrame, rules: CostRules | None = None)
     spans = told["from"].notna() & told["to"].notna()
     told["day"] = told["order_day"].where(told["order_day"].notna() | spans, told["session_day"])
     parts = [told, _reversed(told, lines, rules), _guaranteed(told, lines, rules)]
-    listed = _dated(pd.concat(parts, ignore_index=True), store.timezone)
-    listed = pd.concat([listed, _goods(lines)], ignore_index=True)
+    listed = _dated(pd.concat(parts, ignore_index=True), records.timezone)
+    listed = pd.concat([listed, _goods(lines, told)], ignore_index=True)
     listed["campaign_id"] = (listed["platform"].fillna("") + ":" + listed["scope_id"]).where(
         listed["scope"] == "campaign"
     )
@@ -287,7 +226,7 @@ def _reversed(told: pd.DataFrame, lines: pd.DataFrame, rules: CostRules) -> pd.D
         ]
     )
     return back.assign(
-        cost_id=back["cost_id"] + ":refunded",
+        cost_id="refunded:" + back["cost_id"],
         state="refunded",
         note=back["note"].fillna("refunded"),
     )
@@ -302,6 +241,7 @@ def _guaranteed(told: pd.DataFrame, lines: pd.DataFrame, rules: CostRules) -> pd
             (told["kind"] == "slot_fee")
             & (told["scope"] == "session")
             & told["note"].isna()
+            & ~told["session_ahead"]
             & told["source_doc"].fillna("").str.startswith(guarantee.contract)
         ]
         held = fees["session"].unique()
@@ -318,7 +258,7 @@ def _guaranteed(told: pd.DataFrame, lines: pd.DataFrame, rules: CostRules) -> pd
         )
         found.append(
             fees.assign(
-                cost_id=fees["cost_id"] + ":guarantee", amount_fen=-back, state="estimated",
+                cost_id="guarantee:" + fees["cost_id"], amount_fen=-back, state="estimated",
                 note="guarantee",
             )[back > 0]
         )  # fmt: skip
@@ -344,9 +284,18 @@ def _dated(costs: pd.DataFrame, timezone: str) -> pd.DataFrame:
     return costs.assign(at=costs["at"].fillna(costs["from"]).fillna(costs["to"]))
 
 
-def _goods(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return what the goods of paid orders cost, and those that are there again."""
-    known = lines[lines["unit_cost_fen"].notna()]
+def _goods(lines: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """Return what the goods of paid orders cost, and those that are there again.
+
+    Of a line or an order whose goods are a cost of its own already, they are not counted again.
+    """
+    own = told[told["kind"].isin(_OF_GOODS) & told["scope"].isin(("line", "order"))]
+    whole = lines["order"].isin(own.loc[own["scope"] == "order", "order"])
+    by_line = own.loc[own["scope"] == "line", ["order", "scope_id"]]
+    one = pd.MultiIndex.from_frame(lines[["order", "line_id"]]).isin(
+        pd.MultiIndex.from_frame(by_line)
+    )
+    known = lines[lines["unit_cost_fen"].notna() & ~whole & ~one]
     unit = known["unit_cost_fen"].to_numpy(np.int64)
     given = known["line_kind"].map(_GIVEN).fillna("giveaway")
     rows = pd.DataFrame(
@@ -365,7 +314,7 @@ def _goods(lines: pd.DataFrame) -> pd.DataFrame:
         }
     )
     back = rows.assign(
-        cost_id=rows["cost_id"] + ":back",
+        cost_id="back:" + rows["cost_id"],
         amount_fen=-unit * known["units_back"].to_numpy(np.int64),
         note="goods_back",
     )

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from attribution.errors import ConfigError, quoted
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
 __all__ = ["Days", "days"]
 
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+_WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
 
 
 @dataclass(frozen=True, order=True)
@@ -42,11 +43,17 @@ class Days:
             )
 
     def hold(self, day: pd.Series[Any]) -> NDArray[np.bool_]:
-        """Return (n,) which of these days, as text, lie in the span; a missing one lies in none."""
-        known = day.notna()
-        text = day.astype("str")
-        inside = known & (text >= self.since)
-        return (inside & (text <= self.until) if self.until else inside).to_numpy(bool)
+        """Return (n,) which of these days, as text, lie in the span.
+
+        A missing day lies in none that has a bound.
+        """
+        inside = np.ones(len(day), bool)
+        text = day.astype("str")  # what is missing stays so, and compares as no day
+        if self.since:
+            inside &= (text >= self.since).to_numpy(bool)
+        if self.until:
+            inside &= (text <= self.until).to_numpy(bool)
+        return inside
 
     def condition(self, column: str) -> str:
         """Return the SQL condition that a column of days lies in the span."""
@@ -68,8 +75,8 @@ def days(text: str) -> Days:
     ConfigError
         For any other text.
     """
-    month, week = _MONTH.fullmatch(text), _WEEK.fullmatch(text)
     try:
+        month, week = _MONTH.fullmatch(text), _WEEK.fullmatch(text)
         if month:
             first = date(int(month[1]), int(month[2]), 1)
             following = (first + timedelta(days=31)).replace(day=1)
@@ -77,8 +84,10 @@ def days(text: str) -> Days:
         if week:
             first = date.fromisocalendar(int(week[1]), int(week[2]), 1)
             return Days(str(first), str(first + timedelta(days=6)))
-        return Days(str(date.fromisoformat(text)), str(date.fromisoformat(text)))
-    except ValueError as error:
+        if str(date.fromisoformat(text)) != text:  # it reads further forms
+            raise ValueError(text)
+        return Days(text, text)
+    except (ValueError, OverflowError, TypeError) as error:
         raise ConfigError(
             f"{quoted(text)} is no period: write a month such as 2026-10, a week such as 2026-W46 "
             "or a day such as 2026-11-11."

@@ -23,7 +23,7 @@ from attribution.decide.shares import Fitted, fitted
 from attribution.errors import ConfigError, DataError, ModelError, quoted
 from attribution.evaluate.compare import named_models
 from attribution.journeys import Journeys
-from attribution.names import UNATTRIBUTED, VALUE
+from attribution.names import ORGANIC, UNATTRIBUTED, VALUE
 from attribution.numerics import largest_remainder, sequences
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Ledger", "ledger", "untaxed", "write_ledger"]
 
 _LABELS = ("platform", "erp_order_id", "booked_day", "category", "buyer")
+_ENTRY = ("model", "order_id", "place", "channel", "touched_at", "stated", "share")
 _WHOLE = 1e-6  # how far an amount may be from a whole number, for what sums of fractions leave
 _LARGEST = 2.0**53
 _RATE_SCALE = 10_000
@@ -95,6 +96,15 @@ class Ledger:
         """
         return _sources(self.entries, self.orders, self.models)
 
+    def within(self, days: Days) -> Ledger:
+        """Return the orders booked on some days; what models learnt and leave stays as it is."""
+        kept = days.hold(self.orders["day"])
+        if kept.all():
+            return self
+        orders = self.orders[kept].reset_index(drop=True)
+        inside = self.entries["order_id"].isin(orders["order_id"]).to_numpy()
+        return replace(self, orders=orders, entries=self.entries[inside].reset_index(drop=True))
+
     def check(self) -> None:
         """Prove that every order adds up under every model, in every money column.
 
@@ -151,16 +161,18 @@ def ledger(
     fits = fitted(source, named, interval)
     orders, given, entries = [], [], []
     for batch in _orders(source):
-        listed = _listed(batch, asked)
-        orders.append(listed.to_pandas())
-        for each, table in _divided(batch, fits, asked):
+        kept, listed = _listed(batch, asked)
+        orders.append(listed)
+        for each, table in _divided(batch, kept, listed, fits, asked):
             given.append(each)
             entries.append(table)
+    every = pa.concat_tables(orders).to_pandas()
+    _check_ids(every["order_id"])
     return Ledger(
-        orders=pd.concat(orders, ignore_index=True),
+        orders=every,
         entries=_frame(pa.concat_tables(entries)),
-        residuals=_residuals(fits, given),
-        money=asked.columns(listed.column_names),
+        residuals=_residuals(fits, given, asked.minor),
+        money=asked.columns(every.columns),
         credits={fit.name: fit.credit for fit in fits},
     )
 
@@ -189,11 +201,12 @@ def write_ledger(
         _Parquet(folder / "ledger_entries.parquet") as entries,
     ):
         for batch in _orders(source):
-            orders.write(_listed(batch, asked))
-            for each, table in _divided(batch, fits, asked):
+            kept, listed = _listed(batch, asked)
+            orders.write(listed)
+            for each, table in _divided(batch, kept, listed, fits, asked):
                 given.append(each)
                 entries.write(table)
-    return _residuals(fits, given)
+    return _residuals(fits, given, asked.minor)
 
 
 def untaxed(amounts: NDArray[np.int64], rate: str) -> NDArray[np.int64]:
@@ -238,9 +251,10 @@ class _Asked(NamedTuple):
     rate: tuple[int, int]
     main: str
 
-    def columns(self, names: Sequence[str]) -> tuple[str, ...]:
+    def columns(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the money columns among those of a table: they stand last, the main one first."""
-        return tuple(names[names.index(self.main) :])
+        listed = list(names)
+        return tuple(listed[listed.index(self.main) :])
 
 
 class _Parquet:
@@ -264,20 +278,21 @@ class _Parquet:
 
 
 def _divided(
-    orders: Journeys, fits: Sequence[Fitted], asked: _Asked
+    orders: Journeys,
+    kept: NDArray[np.bool_],
+    listed: pa.Table,
+    fits: Sequence[Fitted],
+    asked: _Asked,
 ) -> Iterator[tuple[pd.DataFrame, pa.Table]]:
-    """Yield, model by model, what the channels are given of all orders, and the days' entries."""
-    kept = asked.days.hold(_days(orders))
-    listed = orders.take(kept)
-    money = _money(listed, asked)
+    """Yield, model by model, what the channels are given of all orders, and the listed entries."""
+    chosen = orders if kept.all() else orders.take(kept)
+    money = {name: listed[name].to_numpy() for name in asked.columns(listed.column_names)}
     value = orders.values[VALUE] * asked.minor
-    names = [fit.name for fit in fits]
+    names = pa.array([fit.name for fit in fits], pa.string())
     for nth, fit in enumerate(fits):
         weights = fit.shares.weights(orders)
-        table = _entries(listed, weights[kept[orders.rows]], money)
-        model = pa.DictionaryArray.from_arrays(
-            np.full(len(table), nth, np.int32), pa.array(names, pa.string())
-        )
+        table = _entries(chosen, weights[kept[orders.rows]], money)
+        model = pa.DictionaryArray.from_arrays(np.full(len(table), nth, np.int32), names)
         yield _given(fit.name, orders, weights, value), table.add_column(0, "model", model)
 
 
@@ -294,8 +309,7 @@ def _money(orders: Journeys, asked: _Asked) -> dict[str, NDArray[np.int64]]:
     """Return the orders' money in whole smallest units, and without tax where a rate is given."""
     found = {}
     for name, amounts in orders.values.items():
-        weight = 1.0 if orders.weight is None else orders.weight
-        exact = amounts * weight * asked.minor
+        exact = amounts * asked.minor
         whole = np.rint(exact)
         broken = (np.abs(exact - whole) > _WHOLE) | (np.abs(whole) >= _LARGEST)
         if broken.any():
@@ -313,7 +327,7 @@ def _money(orders: Journeys, asked: _Asked) -> dict[str, NDArray[np.int64]]:
 
 
 def _ids(orders: Journeys) -> NDArray[np.object_]:
-    if orders.order_id is None:
+    if orders.order_id is None or pd.isna(orders.order_id).any():
         raise _no_orders()
     return orders.order_id
 
@@ -351,7 +365,8 @@ def _entries(
     def placed(of_touch: NDArray[Any], of_nobody: Any) -> NDArray[Any]:
         return np.append(of_touch[shared], np.repeat(of_nobody, none).astype(of_touch.dtype))[order]
 
-    weight = placed(weights, 1.0)
+    # Money follows from the share as it is shown, so that a closed share gives the same fen again.
+    share = placed(weights, 1.0) / np.where(total > 0, total, 1.0)[rows]
     offsets = sequences.offsets_of(np.bincount(rows, minlength=len(orders)))
     stated = np.zeros(len(weights), bool) if orders.evidence is None else orders.evidence
     place = placed(sequences.positions(orders.offsets).astype(np.int32) + 1, 0)
@@ -366,10 +381,10 @@ def _entries(
         ),
         "touched_at": _touched_at(orders, placed, place),
         "stated": pa.array(placed(stated, False)),
-        "share": pa.array(weight / np.where(total > 0, total, 1.0)[rows]),
+        "share": pa.array(share),
     }
     for column, amounts in money.items():
-        columns[column] = pa.array(largest_remainder.split(amounts, weight, offsets))
+        columns[column] = pa.array(largest_remainder.split(amounts, share, offsets))
     return pa.table(columns)
 
 
@@ -382,26 +397,50 @@ def _touched_at(
     return pa.array(placed(orders.closed_at[orders.rows] - orders.ages, 0), mask=place == 0)
 
 
-def _listed(batch: Journeys, asked: _Asked) -> pa.Table:
-    """Return one row for each order of the days."""
-    day = _days(batch)
+def _listed(orders: Journeys, asked: _Asked) -> tuple[NDArray[np.bool_], pa.Table]:
+    """Return (n,) which orders the days hold, and a table of them."""
+    day = _days(orders)
     kept = asked.days.hold(day)
-    orders = batch.take(kept)
-    block = np.zeros(len(orders), np.uint8) if orders.block is None else orders.block
-    return pa.table(
-        {
-            "order_id": pa.array(_ids(orders), pa.string()),
-            "day": pa.array(day[kept].to_numpy(object), pa.string()),
-            "touchpoints": pa.array(orders.lengths.astype(np.int32)),
-            "block": pa.array(block),
-            **{
-                name: pa.array(labels, pa.string())
-                for name, labels in orders.segments.items()
-                if name != "booked_day"
-            },
-            **{name: pa.array(amounts) for name, amounts in _money(orders, asked).items()},
-        }
-    )
+    chosen = orders if kept.all() else orders.take(kept)
+    block = np.zeros(len(chosen), np.uint8) if chosen.block is None else chosen.block
+    table = {
+        "order_id": pa.array(_ids(chosen), pa.string()),
+        "day": pa.array(day[kept].to_numpy(object), pa.string(), from_pandas=True),
+        "touchpoints": pa.array(chosen.lengths.astype(np.int32)),
+        "block": pa.array(block),
+    }
+    labels = {
+        name: pa.array(each, from_pandas=True).cast(pa.string())
+        for name, each in chosen.segments.items()
+        if name != "booked_day"
+    }
+    money = {name: pa.array(amounts) for name, amounts in _money(chosen, asked).items()}
+    _check_names(labels, [*table, *money])
+    _check_names(money, [*table, *_ENTRY, *labels])
+    return kept, pa.table(table | labels | money)
+
+
+def _check_names(names: Iterable[str], taken: Sequence[str]) -> None:
+    """Refuse a label or money that is called like another column of the ledger."""
+    for name in names:
+        if name in taken:
+            raise DataError(
+                f"{quoted(name)} as a column of the journeys",
+                "none that is called like a column of the ledger",
+                "Give it another name where the journeys are read.",
+                column=name,
+            )
+
+
+def _check_ids(order_id: pd.Series[Any]) -> None:
+    twice = order_id.duplicated()
+    if twice.any():
+        raise DataError(
+            f"order {quoted(order_id[twice].iloc[0])} twice",
+            "every order once",
+            "Leave one of the two journeys out.",
+            column="order_id",
+        )
 
 
 # ---------------------------------------------------------------------- all batches
@@ -413,15 +452,17 @@ def _frame(entries: pa.Table) -> pd.DataFrame:
     return found.assign(touched_at=found["touched_at"].astype("Int64"))
 
 
-def _residuals(fits: Sequence[Fitted], given: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return `Ledger.residuals`."""
+def _residuals(fits: Sequence[Fitted], given: Sequence[pd.DataFrame], minor: int) -> pd.DataFrame:
+    """Return `Ledger.residuals`: by model, the largest credit first, what is nobody's last."""
     sums = pd.concat(given).groupby(["model", "channel"], sort=False)["ledger"].sum()
     parts = []
     for fit in fits:
-        asked = fit.credit.frame().set_index("channel")[VALUE].rename("credit")
-        found = pd.concat([sums[fit.name], asked], axis=1).fillna(0.0)
-        known = found.index.isin(asked.index) | (found["ledger"] != 0).to_numpy()
-        parts.append(found[known].rename_axis("channel").reset_index().assign(model=fit.name))
+        credit = fit.credit.frame().set_index("channel")[VALUE].rename("credit") * minor
+        found = pd.concat([sums[fit.name], credit], axis=1).fillna(0.0)
+        known = found.index.isin(credit.index) | (found["ledger"] != 0).to_numpy()
+        found = found[known].rename_axis("channel").reset_index().assign(model=fit.name)
+        nobody = found["channel"].isin([ORGANIC, UNATTRIBUTED])
+        parts.append(found.iloc[np.lexsort((found["channel"], -found["credit"], nobody))])
     table: pd.DataFrame = pd.concat(parts, ignore_index=True)
     table["residual"] = table["ledger"] - table["credit"]
     return table.reindex(columns=["model", "channel", "ledger", "credit", "residual"])
@@ -450,13 +491,8 @@ def _main_channels(entries: pd.DataFrame) -> pd.DataFrame:
     last = np.zeros(len(pairs), np.int64)
     last[place] = entries["place"].to_numpy()  # entries stand in time order: the last one stays
     orders, start = np.unique(pairs // size, return_index=True)
-    if not len(orders):
-        return pd.DataFrame({"order_id": [], "channel": [], "share": []})
-    length = np.diff(np.append(start, len(pairs)))
-    largest = share == np.repeat(np.maximum.reduceat(share, start), length)
-    latest = np.where(largest, last, -1)
-    chosen = np.flatnonzero(latest == np.repeat(np.maximum.reduceat(latest, start), length))
-    chosen = chosen[np.unique(pairs[chosen] // size, return_index=True)[1]]
+    # By order, the largest share first, and of equal ones the last met.
+    chosen = np.lexsort((-last, -share, pairs // size))[start]
     return pd.DataFrame(
         {
             "order_id": order.categories.take(orders),
@@ -471,7 +507,9 @@ def _labelled(journeys: Journeys | Iterable[Journeys]) -> Journeys | Iterable[Jo
     if isinstance(journeys, StoreJourneys):
         segments = dict.fromkeys((*journeys.definition.segments, *_LABELS))
         definition = replace(journeys.definition, segments=tuple(segments))
-        return replace(journeys, definition=definition)
+        labelled = replace(journeys, definition=definition)
+        # What fits one batch is read once: it is walked over twice.
+        return labelled.read() if labelled.portions() == 1 else labelled
     if isinstance(journeys, Iterator):
         return list(journeys)
     return journeys
@@ -485,14 +523,17 @@ def _main(journeys: Journeys | Iterable[Journeys]) -> str:
 def _orders(journeys: Journeys | Iterable[Journeys]) -> Iterator[Journeys]:
     """Yield the orders of every batch."""
     for batch in [journeys] if isinstance(journeys, Journeys) else journeys:
-        if batch.order_id is None or (batch.conversions > 1).any():
+        orders = batch.take(batch.conversions > 0)
+        counted = orders.conversions if orders.weight is None else orders.weight
+        if (orders.conversions != 1).any() or (counted != 1).any():
             raise _no_orders()
-        yield batch.take(batch.conversions > 0)
+        _ids(orders)
+        yield orders
 
 
 def _no_orders() -> DataError:
     return DataError(
-        "journeys that are counts of paths",
+        "journeys that are counts of paths, or weighted",
         "one journey for each order, with its id",
         "Open a workspace with open_journeys, or read touchpoints and orders.",
     )
@@ -507,11 +548,11 @@ def _minor(minor: int) -> int:
 def _rate(rate: str) -> tuple[int, int]:
     """Return a tax rate as a fraction of whole numbers, so that no amount is divided in binary."""
     try:
-        found = Decimal(rate) if isinstance(rate, str) else Decimal("NaN")
+        found = Decimal(rate) if isinstance(rate, str) else None
     except InvalidOperation:
-        found = Decimal("NaN")
-    scaled = found * _RATE_SCALE
-    if not (0 <= found < 1) or scaled != scaled.to_integral_value():
+        found = None
+    scaled = Decimal("0.5") if found is None or not found.is_finite() else found * _RATE_SCALE
+    if not 0 <= scaled < _RATE_SCALE or scaled != scaled.to_integral_value():
         raise ConfigError(
             f'tax_rate={quoted(rate)}: write it as text from "0" to below "1" with at most four '
             'decimals, such as "0.13".'

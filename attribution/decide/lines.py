@@ -7,7 +7,6 @@ sessions and no fen is counted twice.
 
 from __future__ import annotations
 
-from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,17 +14,15 @@ import pandas as pd
 
 from attribution.numerics.largest_remainder import split
 from attribution.numerics.sequences import offsets_of
-from attribution.store.steps import day_of, in_list
-from attribution.workspace import CostRules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attribution.store.store import Store
+    from attribution.decide.records import Records
 
     Longs = NDArray[np.int64]
 
-__all__ = ["LINE_COLUMNS", "booked_day", "paid_lines", "texts"]
+__all__ = ["LINE_COLUMNS", "paid_lines"]
 
 LINE_COLUMNS = (
     "order",
@@ -51,79 +48,8 @@ LINE_COLUMNS = (
     "is_main",
 )
 
-# Of a return the units are stated; before shipping, what matters is how many the money pays for. A
-# refund that names no line of its order is one of the whole order.
-_LINES = Template("""
-WITH given_back AS (
-    SELECT r.platform, r.order_id, l.line_id, r.reduces_fen, r.qty,
-        r.kind IN $goods_back AS brings_goods,
-        r.kind = 'return_refund' AND r.qty IS NOT NULL AS counts_goods
-    FROM refunds AS r
-    LEFT JOIN order_lines AS l
-        ON l.platform = r.platform AND l.order_id = r.order_id AND l.line_id = r.line_id
-    WHERE r.reduces_fen > 0
-),
-by_line AS (
-    SELECT platform, order_id, line_id,
-        CAST(sum(reduces_fen) AS BIGINT) AS known_fen,
-        CAST(sum(reduces_fen) FILTER (WHERE brings_goods AND NOT counts_goods) AS BIGINT)
-            AS goods_fen,
-        CAST(sum(coalesce(qty, 1e9)) FILTER (WHERE brings_goods AND NOT counts_goods) AS BIGINT)
-            AS goods_at_most,
-        CAST(sum(qty) FILTER (WHERE brings_goods AND counts_goods) AS BIGINT) AS goods_counted
-    FROM given_back
-    WHERE line_id IS NOT NULL
-    GROUP BY ALL
-),
-by_order AS (
-    SELECT platform, order_id,
-        CAST(sum(reduces_fen) FILTER (WHERE brings_goods) AS BIGINT) AS order_goods_fen
-    FROM given_back
-    WHERE line_id IS NULL
-    GROUP BY ALL
-),
-placed AS (
-    SELECT
-        o.platform || ':' || o.order_id AS "order", o.platform, o.order_id, l.line_id,
-        l.room_id AS session_id, l.streamer_id, l.product_id, l.line_kind,
-        coalesce(l.is_revenue, TRUE) AS is_revenue,
-        coalesce(o.created_at, o.attributed_at) AS placed_at,
-        $day AS day,
-        greatest(coalesce(l.qty, CASE WHEN l.line_id IS NOT NULL THEN 1 ELSE 0 END), 0) AS units,
-        l.unit_cost_fen,
-        greatest(coalesce(l.paid_fen, 0), 0) AS paid_fen,
-        o.gross_fen AS order_gross_fen, o.net_fen AS order_net_fen,
-        o.net_expected_fen AS order_expected_fen,
-        coalesce(b.known_fen, 0) AS known_fen,
-        coalesce(b.goods_fen, 0) AS goods_fen,
-        coalesce(b.goods_at_most, 0) AS goods_at_most,
-        coalesce(b.goods_counted, 0) AS goods_counted,
-        coalesce(w.order_goods_fen, 0) AS order_goods_fen
-    FROM orders AS o
-    LEFT JOIN order_lines AS l ON l.platform = o.platform AND l.order_id = o.order_id
-    LEFT JOIN by_line AS b
-        ON b.platform = l.platform AND b.order_id = l.order_id AND b.line_id = l.line_id
-    LEFT JOIN by_order AS w ON w.platform = o.platform AND w.order_id = o.order_id
-    WHERE o.is_paid
-)
-SELECT p.* EXCLUDE (session_id),
-    p.platform || ':' || p.session_id AS session,
-    CASE WHEN $own_lasts THEN own.product_id WHEN $room_lasts THEN room.product_id END
-        AS explained_product_id,
-    CASE WHEN $own_lasts THEN own.name WHEN $room_lasts THEN room.name END AS explanation
-FROM placed AS p
-ASOF LEFT JOIN product_spans AS own
-    ON own.platform = p.platform AND own.session_id = p.session_id
-    AND own.product_id = p.product_id AND p.placed_at >= own.from_at
-ASOF LEFT JOIN session_spans AS room
-    ON room.platform = p.platform AND room.session_id = p.session_id
-    AND p.placed_at >= room.from_at
-ORDER BY p.platform, p.order_id, p.line_id NULLS LAST
-""")
-_LASTS = "{0}.from_at IS NOT NULL AND ({0}.to_at IS NULL OR {0}.to_at > p.placed_at)"
 
-
-def paid_lines(store: Store, rules: CostRules | None = None) -> pd.DataFrame:
+def paid_lines(records: Records) -> pd.DataFrame:
     """Return the lines of every paid order; an order that no file gives lines of is one line.
 
     Gross, which holds the freight paid, is split by what was paid for the lines that earn. A refund
@@ -146,29 +72,15 @@ def paid_lines(store: Store, rules: CostRules | None = None) -> pd.DataFrame:
         placed_at, day
             When the order was placed, UTC epoch ms; the day it counts for, of `booked_at`.
         units, units_back, unit_cost_fen
-            Goods; those that are there again after a refund (`rules.goods_back`): as many as the
-            refund states or its money pays for whole. What was given with an order comes back
+            Goods; those that are there again after a refund (`CostRules.goods_back`): as many as
+            the refund states or its money pays for whole. What was given with an order comes back
             when all its goods do.
         gross_fen, refunded_fen, net_fen, net_expected_fen
             int64; gross is refunded and net.
         is_main
             Whether the order is counted here: at the line with the largest gross.
-
-    Raises
-    ------
-    DataError
-        If a file of the store cannot be read.
     """
-    rules = rules or CostRules()
-    found = store.query(
-        _LINES.substitute(
-            day=booked_day(store),
-            goods_back=in_list(rules.goods_back),
-            own_lasts=_LASTS.format("own"),
-            room_lasts=_LASTS.format("room"),
-        )
-    )
-    lines: pd.DataFrame = found.to_pandas(types_mapper=texts)
+    lines = records.lines.copy()
     first = np.flatnonzero(~lines["order"].duplicated().to_numpy())
     lengths = np.diff(first, append=len(lines))
     _split_money(lines, first, offsets_of(lengths))
@@ -176,16 +88,6 @@ def paid_lines(store: Store, rules: CostRules | None = None) -> pd.DataFrame:
     lines["is_main"] = _main(lines["gross_fen"].to_numpy(), first, lengths)
     lines["unit_cost_fen"] = lines["unit_cost_fen"].astype("Int64")
     return lines[list(LINE_COLUMNS)]
-
-
-def booked_day(store: Store) -> str:
-    """Return the SQL of the day an order of `orders` counts for."""
-    return day_of("coalesce(booked_at, attributed_at)", store.timezone)
-
-
-def texts(kind: object) -> pd.StringDtype | None:
-    """Map Arrow's texts to those of pandas in which a missing one is NaN."""
-    return pd.StringDtype(na_value=np.nan) if str(kind) in ("string", "large_string") else None
 
 
 def _split_money(lines: pd.DataFrame, first: Longs, offsets: Longs) -> None:
@@ -216,8 +118,11 @@ def _units_back(lines: pd.DataFrame, first: Longs, lengths: Longs) -> Longs:
     earns = lines["is_revenue"].to_numpy(bool)
     units = lines["units"].to_numpy(np.int64)
     paid = np.where(earns, lines["paid_fen"].to_numpy(np.int64), 0)
-    whole = split(lines["order_goods_fen"].to_numpy(np.int64)[first], paid.astype(np.float64),
-                  offsets_of(lengths))  # fmt: skip
+    weights, offsets = paid.astype(np.float64), offsets_of(lengths)
+    whole = split(lines["order_goods_fen"].to_numpy(np.int64)[first], weights, offsets)
+    # Some platforms count the freight with the goods, and do not give it back with them.
+    freight = split(lines["freight_within_fen"].to_numpy(np.int64)[first], weights, offsets)
+    paid = np.maximum(paid - freight, 0)
     money = lines["goods_fen"].to_numpy(np.int64) + whole
     paid_for = units * money // np.maximum(paid, 1)
     at_most = lines["goods_at_most"].to_numpy(np.int64) + np.where(whole > 0, units, 0)

@@ -23,22 +23,24 @@ import pandas as pd
 from attribution.assemble.store_journeys import StoreJourneys
 from attribution.credit import checked_level
 from attribution.decide.cost_places import Reach, placed_costs, reach_of, spread_by
-from attribution.decide.costs import cost_rows
+from attribution.decide.costs import cost_rows, hosts_of
 from attribution.decide.days import Days
 from attribution.decide.ledger import Ledger, ledger
 from attribution.decide.lines import paid_lines
+from attribution.decide.records import read_records
 from attribution.decide.returns import ReturnCurves, return_curves
 from attribution.errors import ConfigError, ModelError, quoted
 from attribution.names import BLOCKS, ORGANIC, UNALLOCATED, UNATTRIBUTED, VALUE
 from attribution.numerics import jackknife, largest_remainder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from attribution.journeys import Journeys
     from attribution.model import Model
-    from attribution.store.store import Store
+    from attribution.workspace import CostRules
 
 __all__ = ["SPEND", "Roi", "leading", "roi"]
 
@@ -169,7 +171,7 @@ class Roi:
 
 
 def roi(
-    journeys: StoreJourneys,
+    journeys: Iterable[Journeys],
     models: Sequence[Model] | Mapping[str, Model],
     *,
     since: str = "",
@@ -212,12 +214,13 @@ def roi(
     returns = return_curves(store, since=since, until=until)
     book = _of_days(whole, days, returns)
     lead, why = leading(book, headline)
-    lines = paid_lines(store, store.costs)
+    records = read_records(store)
+    lines, on_air = paid_lines(records), hosts_of(records).days
     units = lines["units"].where(lines["is_revenue"], 0).groupby(lines["order"]).sum()
-    costs = _costs_of_days(store, lines, days)
+    costs = _counted(cost_rows(records, lines, store.costs), days, store.costs)
     follow = costs["order"].isin(book.orders["order_id"]) & (costs["rule"] != "none")
     own, wide = _own_costs(costs[follow], book.orders), costs[~follow]
-    reach = reach_of(journeys, wide, days)
+    reach = reach_of(journeys, wide, on_air[days.hold(on_air["day"])])
     tables, sums, unplaced = [], [], {}
     for model in book.models:
         mine = book.entries[(book.entries["model"] == model).to_numpy()]
@@ -245,12 +248,11 @@ def roi(
     )
 
 
-def _costs_of_days(store: Store, lines: pd.DataFrame, days: Days) -> pd.DataFrame:
+def _counted(costs: pd.DataFrame, days: Days, rules: CostRules) -> pd.DataFrame:
     """Return the costs of some days, with the rule of each; of all days, the undated ones too."""
-    costs = cost_rows(store, lines, store.costs)
     undated = costs["day"].isna().to_numpy() & (days == Days())
     costs = costs[days.hold(costs["day"]) | undated].reset_index(drop=True)
-    return costs.assign(rule=spread_by(costs, store.costs))
+    return costs.assign(rule=spread_by(costs, rules))
 
 
 def _margins(
@@ -292,16 +294,12 @@ def _live(reach: Reach) -> pd.DataFrame:
 
 def _of_days(whole: Ledger, days: Days, returns: ReturnCurves) -> Ledger:
     """Return the orders of the days; what is expected to stay goes by their streamers' returns."""
-    kept = days.hold(whole.orders["day"])
-    orders = whole.orders[kept].reset_index(drop=True)
-    entries = whole.entries
-    if not kept.all():
-        inside = entries["order_id"].isin(orders["order_id"]).to_numpy()
-        entries = entries[inside].reset_index(drop=True)
+    book = whole.within(days)
     expected = returns.orders.set_index("order")["net_expected_fen"]
-    orders["net_expected_fen"] = expected.reindex(orders["order_id"]).to_numpy(np.int64)
-    entries = entries.assign(net_expected_fen=_divided(entries, orders))
-    return replace(whole, orders=orders, entries=entries, money=_MONEY)
+    known = expected.reindex(book.orders["order_id"]).to_numpy(np.int64)
+    orders = book.orders.assign(net_expected_fen=known)
+    entries = book.entries.assign(net_expected_fen=_divided(book.entries, orders))
+    return replace(book, orders=orders, entries=entries, money=_MONEY)
 
 
 def _divided(entries: pd.DataFrame, orders: pd.DataFrame) -> NDArray[np.int64]:

@@ -7,7 +7,6 @@ table adds up to all paid orders and all costs of the period: `check_books` prov
 from __future__ import annotations
 
 from dataclasses import dataclass
-from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,8 @@ import pandas as pd
 
 from attribution.decide.costs import Hosts, allocated, cost_rows, hosts_of
 from attribution.decide.days import Days
-from attribution.decide.lines import booked_day, paid_lines, texts
+from attribution.decide.lines import paid_lines
+from attribution.decide.records import read_records, read_told
 from attribution.errors import DataError, quoted
 from attribution.names import COST_KINDS, NO_SESSION, NO_STREAMER, UNALLOCATED
 from attribution.numerics.largest_remainder import split
@@ -99,10 +99,10 @@ def open_books(
     DataError
         If a file of the store cannot be read.
     """
-    days, rules = Days(since, until), rules or CostRules()
-    hosts = hosts_of(store)
-    lines = paid_lines(store, rules)
-    costs = cost_rows(store, lines, rules)
+    days, rules = Days(since, until), rules or store.costs
+    records = read_records(store, rules)
+    hosts, lines = hosts_of(records), paid_lines(records)
+    costs = cost_rows(records, lines, rules)
     if days != Days():
         lines = lines[days.hold(lines["day"])].reset_index(drop=True)
         costs = costs[days.hold(costs["day"])].reset_index(drop=True)
@@ -240,15 +240,16 @@ def check_books(store: Store, books: Books) -> None:
     ):
         twice = found.duplicated(key)
         _refuse(found.loc[twice, key[0]], f"a {what} a second time", f"every {what} once")
-    orders = store.query(_PAID.substitute(day=booked_day(store))).to_pandas(types_mapper=texts)
+    told = read_told(store)
+    orders = told.orders
     orders = orders[books.days.hold(orders["day"])] if books.days != Days() else orders
     money = list(MONEY)
     by_order = books.lines.groupby("order")[money].sum()
     _compare(by_order, orders.set_index("order")[money], "what the lines of an order sum to")
     if books.days == Days():
-        told = store.query(_TOLD).to_pandas(types_mapper=texts).set_index("cost_id")
+        amounts = told.costs.set_index("cost_id")
         listed = books.costs.groupby("cost_id")[["amount_fen"]].sum()
-        _compare(listed.reindex(told.index), told, "what the days of a cost sum to")
+        _compare(listed.reindex(amounts.index), amounts, "what the days of a cost sum to")
     parts = books.parts.groupby("cost")[["amount_fen"]].sum()
     whole = books.costs[["amount_fen"]]
     spread = parts.reindex(whole.index, fill_value=0).set_axis(books.costs["cost_id"])
@@ -263,17 +264,6 @@ def check_books(store: Store, books: Books) -> None:
     for name, table in (("sessions", session_books(books)), ("streamers", streamer_books(books))):
         total = table[[*money, *COST_FEN]].sum()
         _compare(total.to_frame(name), sums.to_frame(name), f"what the {name} sum to")
-
-
-_PAID = Template("""
-SELECT platform || ':' || order_id AS "order", $day AS day, gross_fen,
-    gross_fen - net_fen AS refunded_fen, net_fen, net_expected_fen
-FROM orders
-WHERE is_paid
-""")
-_TOLD = """
-SELECT coalesce(platform, '') || ':' || cost_id AS cost_id, amount_fen FROM costs
-"""
 
 
 def _refuse(names: pd.Series | pd.Index, found: str, expected: str) -> None:
@@ -330,7 +320,7 @@ def _costly(books: Books) -> pd.Index:
     """Return the sessions with costs of their own, beside those of their lines."""
     own = books.parts.loc[books.parts["line"] < 0, "session"]
     own = own[~own.isin((NO_SESSION, UNALLOCATED))]
-    found: pd.Index = pd.Index(own.drop_duplicates().to_numpy())
+    found: pd.Index[str] = pd.Index(own.drop_duplicates().to_numpy())
     return found
 
 

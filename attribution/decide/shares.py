@@ -5,7 +5,8 @@ of one: there, each channel gets one factor, and an order is divided among its o
 proportion to their factors, evenly among touchpoints of one channel. The factors are those by
 which the orders' money adds up to the model's own credit (`numerics.choice`); for Shapley values of
 conversions they are all 1. Where a model gives a channel less than the orders that touched no
-other, no division of orders can follow it: what is left is the residual, which the ledger shows.
+other, no division of orders can follow it: the residual that is left, which the ledger shows, is
+then the least that any has.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from attribution.tally import Tally
 
 __all__ = ["Fitted", "Shares", "fitted"]
+
+_NOTHING = 1e-9
 
 
 class Shares(Protocol):
@@ -77,7 +80,12 @@ class FactorShares:
         factor = np.array([self.factors[name] for name in names], dtype=float)
         weights = np.zeros(len(seen))
         weights[seen] = factor[journeys.codes[seen]] / often[place]
-        return weights
+        some = journeys.lengths > 0
+        largest = np.zeros(len(journeys))
+        if some.any():
+            largest[some] = np.maximum.reduceat(weights, journeys.offsets[:-1][some])
+        # Beside a channel of another order of magnitude, one that gets too much anyway has nothing.
+        return np.where(weights > _NOTHING * largest[journeys.rows], weights, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +132,11 @@ def _shares(model: Model, credit: Credit, sets: Tally) -> Shares:
 def _factors(credit: Credit, sets: Tally) -> dict[str, float]:
     """Return the factors by which orders, by their set of channels, add up to the credit."""
     measure = _money(sets)
-    amounts = sets.measured[:, measure]
+    amounts = sets.measured[:, sets.measures.index(measure)]
     kept = np.flatnonzero((sets.lengths > 0) & (amounts > 0))
     offsets, where = sequences.take(sets.offsets, kept)
-    by_name = dict(zip(credit.channels, credit.amounts[:, measure].tolist(), strict=True))
+    credited = credit.amounts[:, credit.measures.index(measure)]
+    by_name = dict(zip(credit.channels, credited.tolist(), strict=True))
     targets = np.array([max(0.0, by_name.get(name, 0.0)) for name in sets.channels])
     if not targets.any():  # the model gives nothing to anybody: nor does the ledger
         return dict.fromkeys(sets.channels, 0.0)
@@ -135,7 +144,6 @@ def _factors(credit: Credit, sets: Tally) -> dict[str, float]:
     return dict(zip(sets.channels, found.tolist(), strict=True))
 
 
-def _money(sets: Tally) -> int:
+def _money(sets: Tally) -> str:
     """Return the measure that is divided: the money, or conversions where there is no money."""
-    value = sets.measures.index(VALUE)
-    return value if sets.measured[:, value].any() else 0
+    return VALUE if sets.measured[:, sets.measures.index(VALUE)].any() else sets.measures[0]

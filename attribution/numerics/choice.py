@@ -1,13 +1,17 @@
 """Factors by which sets are divided among their members, so that the members' totals are as given.
 
 A set S with the amount v is divided in proportion to its members' factors, v f_c / sum of f over S
-(Luce, Individual Choice Behavior, 1959). The factors are found by iterative scaling,
+(Luce, Individual Choice Behavior, 1959). The factors are those that make the targets likeliest:
+they minimise
 
-    f_c <- f_c * target_c / (what c gets by these factors),
+    sum over sets of v log(sum of f over S) - sum over members of target_c log f_c,
 
-which raises the likelihood of the targets in every round (Hunter, MM algorithms for generalized
-Bradley-Terry models, Annals of Statistics 32, 2004, section 4). Where no factors give the targets,
-because a member's own sets hold more than its target, it comes as near as any do.
+which is convex in log f, and whose slope is what a member gets less its target (Hunter, MM
+algorithms for generalized Bradley-Terry models, Annals of Statistics 32, 2004). Factors lie between
+1e-12 and 1. Where no factors give the targets, because members' own sets hold more than they are to
+get, whoever gets too much ends at the smallest factor and whoever gets too little at the largest:
+so nothing is left that could be moved to where it is missing, and the sum of what is amiss is the
+least that any division of the sets leaves.
 """
 
 from __future__ import annotations
@@ -20,22 +24,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Longs = NDArray[np.int64]
+    Codes = NDArray[np.integer]
 
 __all__ = ["divided", "factors"]
 
-_LEAST = 1e-12  # of the largest factor: no set is left with nothing to be divided by
+_LEAST = 1e-12
+_LOWEST = float(np.log(_LEAST))
+_STARTS = 10  # a line search that ends in rounding errors begins anew, a few rounds further on
+_ROUNDS = 5
 
 
 def factors(
-    offsets: NDArray[np.int64],
-    codes: NDArray[np.integer],
-    amounts: Floats,
-    targets: Floats,
-    *,
-    rounds: int = 300,
-    tolerance: float = 1e-7,
+    offsets: Longs, codes: Codes, amounts: Floats, targets: Floats, *, tolerance: float = 1e-7
 ) -> Floats:
-    """Return (n,) the members' factors; the largest is 1.
+    """Return (n,) the members' factors, from 1e-12 to 1.
 
     Parameters
     ----------
@@ -44,30 +47,67 @@ def factors(
     amounts
         (m,) what is divided, 0 or more.
     targets
-        (n,) what each member is to get in all, 0 or more.
-    rounds, tolerance
-        It ends after so many rounds, or when what goes to the wrong member is so small a share.
+        (n,) what each member is to get in all, 0 or more; read as shares of their sum.
+    tolerance
+        Share of the amounts that may go to the wrong member.
     """
-    found = np.ones(len(targets))
-    if not len(codes):
-        return found
-    wanted = targets > 0
-    total = amounts.sum()
-    for _ in range(rounds):
-        got = divided(offsets, codes, amounts, found)
-        if np.abs(got - targets).sum() <= tolerance * total:
+    total, wanted = float(amounts.sum()), float(targets.sum())
+    if not total or not wanted:
+        return np.ones(len(targets))
+    share, target = amounts / total, targets / wanted
+    found = np.zeros(len(target))
+    for _ in range(_STARTS):
+        # Where nothing moves within the bounds, nothing can be gained.
+        slope = divided(offsets, codes, share, np.exp(found)) - target
+        if np.abs(np.clip(found - slope, _LOWEST, 0.0) - found).sum() <= tolerance:
             break
-        step = np.divide(targets, got, out=np.ones_like(found), where=wanted & (got > 0))
-        found = np.where(wanted, found * step, 0.0)
-        found = np.maximum(found / found.max(initial=_LEAST), _LEAST)
+        found = _scaled(offsets, codes, share, target, found)
+        found = _steepest(offsets, codes, share, target, found, tolerance)
+    return np.asarray(np.exp(found))
+
+
+def divided(offsets: Longs, codes: Codes, amounts: Floats, factors: Floats) -> Floats:
+    """Return (n,) what each member gets of all sets by these factors."""
+    each = factors[codes]
+    per_unit = amounts / np.add.reduceat(each, offsets[:-1])
+    share = each * np.repeat(per_unit, np.diff(offsets))
+    return np.bincount(codes, share, minlength=len(factors)).astype(float)
+
+
+def _scaled(offsets: Longs, codes: Codes, share: Floats, target: Floats, found: Floats) -> Floats:
+    """Return log factors after a few rounds of f <- f * target / got, which never lead away."""
+    least = np.finfo(float).tiny
+    for _ in range(_ROUNDS):
+        got = divided(offsets, codes, share, np.exp(found))
+        step = np.log(np.maximum(target, least)) - np.log(np.maximum(got, least))
+        found = found + np.where(got > 0, step, 0.0)
+        found = np.clip(found - found.max(), _LOWEST, 0.0)
     return found
 
 
-def divided(
-    offsets: NDArray[np.int64], codes: NDArray[np.integer], amounts: Floats, shares: Floats
+def _steepest(
+    offsets: Longs, codes: Codes, share: Floats, target: Floats, found: Floats, tolerance: float
 ) -> Floats:
-    """Return (n,) what each member gets of all sets by these factors."""
-    each = shares[codes]
-    per_unit = amounts / np.add.reduceat(each, offsets[:-1])
-    share = each * np.repeat(per_unit, np.diff(offsets))
-    return np.bincount(codes, share, minlength=len(shares)).astype(float)
+    """Return log factors at the least value that is found from here (L-BFGS-B)."""
+    from scipy.optimize import minimize
+
+    # A member's curvature is about what it gets: by its root all members are alike, rare ones too.
+    got = divided(offsets, codes, share, np.ones(len(target)))
+    root = np.sqrt(np.maximum(np.maximum(target, got), _LEAST))
+
+    def value_and_slope(scaled: Floats) -> tuple[float, Floats]:
+        logs = scaled / root
+        each = np.exp(logs)
+        sums = np.add.reduceat(each[codes], offsets[:-1])
+        value = share @ np.log(sums) - target @ logs
+        return float(value), (divided(offsets, codes, share, each) - target) / root
+
+    done = minimize(
+        value_and_slope,
+        found * root,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(_LOWEST * each, 0.0) for each in root.tolist()],
+        options={"maxiter": 1000, "maxfun": 2000, "ftol": 0.0, "gtol": tolerance / root.sum()},
+    )
+    return np.asarray(np.clip(done.x / root, _LOWEST, 0.0))

@@ -139,7 +139,7 @@ class ClaimsReport:
     def platforms(self, codes: str) -> str:
         """Return platforms in words."""
         language = self.words.language
-        names = [platform_name(code, "zh" if language == "zh" else "en") for code in _split(codes)]
+        names = [platform_name(code, language) for code in _split(codes)]
         return self.words.listed(names)
 
     def count(self, number: float) -> str:
@@ -522,7 +522,7 @@ def by_day(report: ClaimsReport) -> Fragment:
             kicker,
             _days_title(report, days),
             _legend(marks),
-            figure(Markup('<div class="multiples">{}</div>').format(joined(drawn)), note),
+            figure(Markup('<div class="claim-days">{}</div>').format(joined(drawn)), note),
             _day_table(report, days, dates[-_LISTED:]),
         ),
     )

@@ -9,20 +9,24 @@ import numpy as np
 from markupsafe import Markup
 
 from attribution.names import CONVERSION, NULL, START
+from attribution.present.labels import fitted, isolated
 from attribution.present.markup import joined
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
     import networkx as nx
 
     from attribution.journeys import Journeys
     from attribution.present.words import Words
 
-__all__ = ["Flow", "drawn", "flow_of"]
+__all__ = ["Flow", "drawn", "flow_among", "flow_of"]
 
 _NODES = 7
 _LAYERS = 3
 _LEAST_SHARE = 0.015
 _WIDTH, _HEIGHT = 640, 380
+_ROOM = 160  # px of a node's name
 
 
 @dataclass(frozen=True)
@@ -53,27 +57,43 @@ class Flow:
 
 def flow_of(journeys: Journeys, others: str) -> Flow:
     """Roll the journeys up to the most visited channels and lay the graph out."""
-    # A channel may be called like a node of the graph; here it is quoted.
-    quoted = {name: f"“{name}”" for name in (START, CONVERSION, NULL)}
-    seen = journeys.observed.rolled_up(quoted)
+    seen = journeys.observed
     weight = (seen.amounts()[:, 0] + seen.weighted_nulls())[seen.rows]
     visits = np.bincount(seen.codes, weights=weight, minlength=len(seen.channels))
     order = np.argsort(-visits, kind="stable")
-    if len(order) > _NODES + 1:
-        seen = seen.rolled_up({seen.channels[code]: others for code in order[_NODES:]})
+    rest = order[_NODES:] if len(order) > _NODES + 1 else order[:0]
+    return flow_among(journeys, {seen.channels[code]: others for code in rest}, {others})
+
+
+def flow_among(journeys: Journeys, names: Mapping[str, str], rest: Container[str]) -> Flow:
+    """Lay the graph of journeys out in which channels go by these names.
+
+    Parameters
+    ----------
+    names
+        The node of a channel; the others stand for themselves.
+    rest
+        Nodes that gather what is left over: none of them is called the opener or the closer.
+    """
+    # A channel may be called like a node of the graph; here it is quoted.
+    quoted = {name: f"“{name}”" for name in (START, CONVERSION, NULL)}
+    own = {name: names.get(name, name) for name in journeys.channels}
+    seen = journeys.observed.rolled_up({c: quoted.get(n, n) for c, n in own.items()})
     graph = seen.graph()
     channels = [name for name in seen.channels if graph.degree(name)]
     begun = max(sum(d["count"] for _, _, d in graph.out_edges(START, data=True)), 1e-12)
     steps = {(a, b): d["count"] for a, b, d in graph.edges(data=True)}
+    ordered = sum(c for (_, b), c in steps.items() if b == CONVERSION)
+    # Orders are few among journeys: the last step is held against orders.
     inner = {
         (a, b): c
         for (a, b), c in steps.items()
-        if a != b and b != NULL and c / begun >= _LEAST_SHARE
+        if a != b and b != NULL and c >= _LEAST_SHARE * (ordered if b == CONVERSION else begun)
     }
     moves = sum(c for (_, b), c in steps.items() if b != NULL)
     starts = {name: steps.get((START, name), 0.0) for name in channels}
     closes = {name: steps.get((name, CONVERSION), 0.0) for name in channels}
-    named = [name for name in channels if name != others] or channels
+    named = [name for name in channels if name not in rest] or channels
     return Flow(
         graph=graph,
         position=_layers(channels, starts, closes),
@@ -164,7 +184,7 @@ def _node(graph: nx.DiGraph, name: str, at: tuple[float, float], words: Words) -
         small = Markup(
             '<text class="halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>'
         ).format(x, y + 38, words("graph_ends", share=words.percent(ends)))
-    shown = name if len(name) <= 20 else f"{name[:19]}…"
+    shown = isolated(fitted(name, _ROOM))
     return Markup(
         '<g><title>{}</title><circle class="node" cx="{:.0f}" cy="{:.0f}" r="9"/>'
         '<text class="strong halo" x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>{}</g>'

@@ -11,6 +11,8 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_LONG = 15  # rows above which a table can be searched and sorted, where the page has the script
+
 __all__ = ["Fragment", "figure", "joined", "page", "row", "section", "style", "table"]
 
 
@@ -67,7 +69,12 @@ def table(
     rows: Sequence[str] = (),
     name: str = "",
 ) -> Markup:
-    """Return a table; `kinds` are the columns' classes, `rows` the rows' (as far as given)."""
+    """Return a table; `kinds` are the columns' classes, `rows` the rows' (as far as given).
+
+    On a page of the site a long table can be filtered and sorted, if it is no chart (a column of
+    the class `plot`); rows of the classes `sum` and `rest` stay at its end. A cell that is not
+    sorted by its text says by what in `data-sort`.
+    """
     heads = joined(
         Markup('<th class="{}" scope="col">{}</th>').format(kind, cell)
         for kind, cell in zip(kinds, head, strict=True)
@@ -82,7 +89,10 @@ def table(
             for column, cell in zip(kinds, cells, strict=True)
         )
         lines.append(Markup('<tr class="{}">{}</tr>').format(kind, filled))
+    ordinary = len(lines) - sum(kind in ("sum", "rest") for kind in rows)
+    chart = any("plot" in kind.split() for kind in kinds)
+    kind = "scroll filterable" if ordinary > _LONG and not chart else "scroll"
     return Markup(
-        '<div class="scroll"><table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+        '<div class="{}"><table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
         "</div>"
-    ).format(name, heads, joined(lines))
+    ).format(kind, name, heads, joined(lines))

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from attribution.decide.claims import Claims
     from attribution.decide.roi import Roi
     from attribution.present.words import Unit, Words
 
 __all__ = [
     "KINDS",
     "RoiReport",
+    "as_printed",
     "by_channel",
     "by_minute",
     "by_offer",
@@ -691,6 +693,52 @@ def by_minute(report: RoiReport) -> Fragment:
             table(head, rows, kinds=["name", "", "", "", ""]),
         ),
     )
+
+
+def as_printed(report: RoiReport, printed: pd.DataFrame, claims: Claims) -> Fragment:
+    """Return ROAS as platforms print it, and what is left of it once every order counts once."""
+    words = report.words
+    if printed.empty:
+        return page(words.language, section(words("roi_printed_kicker"), words("roi_printed_none")))
+    readings = ["printed", "standing", "credited"]
+    largest = float(printed[readings].max().max())
+    scale = charts.nice_scale(0.0, largest, 4)
+    body = []
+    for row in printed.sort_values("ads_fen", ascending=False, kind="stable").to_dict("records"):
+        name = _claimer(claims, row["claimer"], words)
+        figures = [np.nan if pd.isna(row[each]) else float(row[each]) for each in readings]
+        stands = 0.0 if np.isnan(figures[1]) else min(figures[1], figures[0])
+        pieces = [Bar(0, stands, "bar"), Bar(stands, figures[0], "outline")]
+        body.append(
+            [
+                Markup('<td class="name" title="{0}">{0}</td>').format(name),
+                bar_row(scale, pieces, f"{name} {report.ratio(figures[0])}"),
+                report.yuan(row["ads_fen"]),
+                *(report.ratio(figure) for figure in figures),
+            ]
+        )
+    worst = printed.iloc[int(printed["printed"].astype(float).to_numpy().argmax())]
+    named = _claimer(claims, worst["claimer"], words)
+    title = words("roi_printed_title", name=named, printed=report.ratio(float(worst["printed"])))
+    head = [
+        words("roi_printed_claimer"),
+        charts.axis(scale, words.ratio),
+        f"{words('roi_kind_ads')} {report.unit.label}",
+        words("roi_printed"),
+        words("roi_printed_stands"),
+        words("roi_printed_credited", model=words.model(report.roi.headline)),
+    ]
+    kinds = ["name", "plot", "low", "", "low", "low"]
+    grid = table(head, body, kinds=kinds, name="plots")
+    return page(
+        words.language,
+        section(words("roi_printed_kicker"), title, figure(grid, words("roi_printed_note"))),
+    )
+
+
+def _claimer(claims: Claims, claimer: str, words: Words) -> str:
+    rule = claims.rules.get(claimer)
+    return claimer if rule is None else rule.name(words.language)
 
 
 def closing(report: RoiReport) -> Fragment:

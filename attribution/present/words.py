@@ -58,7 +58,7 @@ class Words:
         How many of the unit that amounts come in make one of the currency: 100 for fen.
     """
 
-    language: str = "en"
+    language: Language = "en"
     currency: str = "¥"
     minor: int = 1
 
@@ -144,9 +144,32 @@ class Words:
 
     def day(self, day: date) -> str:
         """Return a calendar day as the language writes it: 25 Oct 2026."""
-        if self.language == "zh":
-            return self("day", year=day.year, month=day.month, day=day.day)
-        return self("day", year=day.year, month=_MONTHS[day.month - 1], day=day.day)
+        return self("day", year=day.year, month=self._month(day), day=day.day)
+
+    def days(self, first: date, last: date) -> str:
+        """Return a period of calendar days and its length: 25 Oct – 21 Nov 2026, 28 days."""
+        count = (last - first).days + 1
+        if first == last:
+            return self.day(first)
+        near, far = (first, last) if self.language == "zh" else (last, first)
+        shown = {near: self.day(near), far: self.day(far)}
+        if far.year == near.year:
+            shown[far] = self.month_day(far)
+        return self("period", first=shown[first], last=shown[last], count=count)
+
+    def month_day(self, day: date) -> str:
+        """Return a calendar day without its year: 25 Oct."""
+        return self("month_day", month=self._month(day), day=day.day)
+
+    def _month(self, day: date) -> str:
+        return str(day.month) if self.language == "zh" else _MONTHS[day.month - 1]
+
+    def size(self, number: int) -> str:
+        """Return the size of a file: 850 B, 12 kB, 1.4 MB."""
+        for scale, unit, decimals in ((1e6, "MB", 1), (1e3, "kB", 0)):
+            if number >= scale:
+                return f"{number / scale:,.{decimals}f} {unit}"
+        return f"{number} B"
 
     def signed(self, amount: float, unit: Unit) -> str:
         """Return a change in a column's unit, its sign before it."""
@@ -168,7 +191,7 @@ def words_in(language: str, currency: str = "¥", minor: int = 1) -> Words:
     """
     if language not in LANGUAGES:
         raise ConfigError(f"language={quoted(language)}: write one of {', '.join(LANGUAGES)}.")
-    return Words(language, currency, minor)
+    return Words("zh" if language == "zh" else "en", currency, minor)
 
 
 def _signed(number: float, decimals: int) -> str:

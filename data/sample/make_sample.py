@@ -1,7 +1,8 @@
 """Write a week of a fictional brand as its platforms export it: `raw/`, `truth.json`, README.md.
 
 The same files come out byte for byte on every machine. In `maker/`, `world.py` is what
-happened, `traps.py` what goes wrong, and the other modules are how each platform writes it down.
+happened, `traps.py` what goes wrong, `spending.py` what it cost, `books.py` adds it up, and the
+other modules are how each platform writes it down.
 
 Run: python data/sample/make_sample.py [folder]
 """
@@ -15,18 +16,25 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from maker.books import books, gross_fen, is_order, net_fen
 from maker.exports import documents
 from maker.formats import encode, member_id, open_id
 from maker.kuaishou import kuaishou_report
-from maker.traps import Bad, Planted, plant_in_erp, plant_in_files, plant_in_orders, point_out
+from maker.traps import (
+    Bad,
+    Planted,
+    plant_in_erp,
+    plant_in_files,
+    plant_in_orders,
+    point_out,
+    resolved_later,
+    without_order,
+)
 from maker.wechat import TENCENT_HEADER, tencent_rows
 from maker.world import EXPORTED, Order, Refund, World, beginnings, follow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-NO_MONEY_BACK = ("exchange", "reship", "repair")
-NOT_REVENUE = ("gift", "zero_yuan", "lucky_bag", "sample")
 
 
 def build() -> dict[str, bytes]:
@@ -48,26 +56,6 @@ def build() -> dict[str, bytes]:
     page = readme(known, planted, bad, files)
     files |= {"truth.json": (text + "\n").encode(), "README.md": page.encode()}
     return files
-
-
-def is_order(order: Order) -> bool:
-    """Whether it counts: no test, no fake, and in the currency of the books."""
-    return not order.memo and order.currency == "CNY"
-
-
-def gross_fen(order: Order) -> int:
-    """What was paid for lines that earn; nothing while only a deposit is paid."""
-    if order.paid is None:
-        return 0
-    return order.paid_fen - sum(x.paid_fen for x in order.lines if x.kind in NOT_REVENUE)
-
-
-def net_fen(order: Order, refunds: list[Refund]) -> int:
-    """Gross less what was given back, never below nothing."""
-    back = sum(
-        r.amount_fen for r in refunds if r.status == "success" and r.kind not in NO_MONEY_BACK
-    )
-    return max(gross_fen(order) - back, 0)
 
 
 def buyer(order: Order) -> int:
@@ -126,6 +114,7 @@ def truth(world: World, planted: list[Planted], bad: list[Bad]) -> dict[str, Any
         "sessions": Counter(s.platform for s in world.sessions),
         "claims_fen": claims,
         "claims": claimed(world, of_order),
+        "books": books(world, resolved_later(world), without_order(world)),
         "quarantine": [list(b) for b in bad],
         "planted": [[p.trap, len(p.ids), list(p.ids[:12])] for p in planted],
         # Ids that a membership binds to one person, so they must come out as one.
@@ -238,6 +227,28 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
+def _book_table(pages: dict[str, dict[str, int]]) -> str:
+    """The books in sum: of all sessions, of what was sold elsewhere, and of what nobody bears."""
+    columns = {"sessions": Counter[str](), "no session": Counter[str](), "unallocated": Counter()}
+    for name, page in pages.items():
+        column = name.strip("()") if name.startswith("(") else "sessions"
+        columns[column].update(page)
+    total = Counter[str]()
+    for column in columns.values():
+        total.update(column)
+    rows = [
+        [f"`{name}`", *(f"{column[name]:,}" for column in columns.values()), f"{total[name]:,}"]
+        for name in _ordered(total)
+    ]
+    return _table(["", *columns, "all"], rows)
+
+
+def _ordered(total: Counter[str]) -> list[str]:
+    first = ["orders", "gross_fen", "refunded_fen", "net_fen"]
+    last = ["cost_fen", "contribution_fen"]
+    return [*first, *sorted(set(total) - {*first, *last}), *last]
+
+
 def readme(
     known: dict[str, Any], planted: list[Planted], bad: list[Bad], raw: dict[str, bytes]
 ) -> str:
@@ -277,6 +288,7 @@ def readme(
         **{name: f"{count:,}" for name, count in known["touchpoints"].items()},
         "sessions": str(sum(known["sessions"].values())),
         "by_platform": ", ".join(f"{WORDS[k]} {v}" for k, v in sorted(known["sessions"].items())),
+        "books": _book_table(known["books"]),
         **{claimer: f"{fen:,}" for claimer, fen in known["claims_fen"].items()},
         "planted": _table(["trap", "where", "how many", "such as", "what must happen"], traps),
         "quarantine": _table(

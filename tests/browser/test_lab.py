@@ -83,6 +83,7 @@ def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     [
         ("model_comparison", "in the tables in fen", 8),
         ("data_quality", "Counts are of what the store holds now", 10),
+        ("paths", "paths merge repeats", 9),
     ],
 )
 def test_a_committed_notebook_runs_and_shows_its_charts(

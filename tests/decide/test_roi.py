@@ -17,6 +17,7 @@ import attribution
 from attribution import Journeys, LastTouch, Linear, Markov, Shapley, TimeDecay
 from attribution.decide.costs import cost_rows
 from attribution.decide.lines import paid_lines
+from attribution.decide.records import read_records
 from attribution.decide.roi import SPEND, Roi, roi
 from attribution.errors import ConfigError, ModelError
 from attribution.journeys.definition import LEVELS
@@ -98,7 +99,7 @@ def test_the_sample_adds_up_to_its_tables_under_every_model(sample: Workspace) -
     orders = store.table("orders")
     orders = orders[orders["is_paid"]]
     told = store.table("costs")["amount_fen"].sum()
-    derived = cost_rows(store, paid_lines(store, store.costs), store.costs)
+    derived = all_costs(store)
     derived = derived[derived["cost_id"].str.contains(r"^goods:|:refunded$|:guarantee$")]
     assert set(found.channels["model"]) == set(found.ledger.models)
     for _, mine in found.channels.groupby("model"):
@@ -143,6 +144,11 @@ def test_money_that_stands_twice_or_not_at_all_is_found(crowd: Workspace) -> Non
 # A plain loop --------------------------------------------------------------------------------
 
 
+def all_costs(store: Store) -> pd.DataFrame:
+    records = read_records(store)
+    return cost_rows(records, paid_lines(records), store.costs)
+
+
 def rows(store: Store, table: str) -> list[dict[str, Any]]:
     found = store.table(table)
     return found.astype(object).where(found.notna(), None).to_dict("records")
@@ -185,7 +191,7 @@ def by_a_loop(workspace: Workspace, found: Roi, model: str) -> dict[tuple[str, s
         for channel in reach["session"][row["session_id"]]:
             sold["by_minutes"][channel] += row["end_at"] - row["start_at"]
     total: dict[tuple[str, str], float] = defaultdict(float)
-    for row in cost_rows(store, paid_lines(store, store.costs), store.costs).itertuples():
+    for row in all_costs(store).itertuples():
         rule = row.alloc if isinstance(row.alloc, str) and row.alloc != "direct" else "by_revenue"
         named = {
             "session": reach["session"].get(row.scope_id),

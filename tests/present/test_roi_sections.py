@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import attribution
 from attribution import LastTouch, Linear, Shapley
-from attribution.decide.sessions import minute_books, open_books, product_books, session_books
+from attribution.decide.earned import Earned, earned
+from attribution.decide.sessions import minute_books, product_books, session_books
 from attribution.names import COST_KINDS
 from attribution.present import roi_sections as sections
 from attribution.present.roi_sections import RoiReport
@@ -33,17 +33,22 @@ ALL = (
 )
 
 
-def report_on(workspace: Workspace, language: str = "en", **days: str) -> RoiReport:
+def measured(workspace: Workspace, language: str = "en", **days: str) -> Earned:
     models = [LastTouch(), Linear(), Shapley()]
-    found = attribution.roi(attribution.open_journeys(workspace, language=language), models, **days)
-    lead = {found.headline: models[found.ledger.models.index(found.headline)]}
-    fine = attribution.open_journeys(workspace, language=language, level="session")
-    by_session = attribution.roi(fine, lead, **days)
-    books = open_books(attribution.open_store(workspace), workspace.costs, **days)
+    return earned(replace(workspace, language=language), models, **days)
+
+
+def report_of(found: Earned, language: str = "en") -> RoiReport:
+    books = found.books
     return RoiReport(
-        found, by_session, session_books(books), product_books(books), minute_books(books),
-        by_session.live, words_in(language, minor=100), title="Acme", source="a source",
+        found.by_channel, found.by_session,
+        session_books(books), product_books(books), minute_books(books), found.by_session.live,
+        words_in(language, minor=100), title="Acme", source="a source",
     )  # fmt: skip
+
+
+def report_on(workspace: Workspace, language: str = "en", **days: str) -> RoiReport:
+    return report_of(measured(workspace, language, **days), language)
 
 
 def html_of(report: RoiReport) -> str:
@@ -223,3 +228,22 @@ def test_every_kind_of_cost_and_every_reason_has_words(tmp_path: Path) -> None:
     reasons = pd.DataFrame({"kind": "ads", "why": [*sections._WHY], "amount_fen": 7})
     report = replace(report, roi=replace(report.roi, unplaced=reasons))
     assert sections.by_channel(report)._repr_html_().count("Ads ¥0.07") == len(sections._WHY)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_platforms_print_stands_beside_what_is_left_of_it(
+    sample: Workspace, language: str
+) -> None:
+    found = measured(sample, language)
+    report = report_of(found, language)
+    html = sections.as_printed(report, found.printed, found.claims)._repr_html_()
+    rows = rows_of(html)
+    ranked = found.printed.sort_values("ads_fen", ascending=False)
+    assert [number(row[3]) for row in rows] == pytest.approx([*ranked["printed"]], abs=0.051)
+    assert len(rows) == len(found.printed) >= 2
+    # A claimer that nobody wrote a rule for keeps its own name.
+    claims = replace(found.claims, rules={})
+    bare = sections.as_printed(report, found.printed, claims)._repr_html_()
+    assert {row[0] for row in rows_of(bare)} == set(found.printed["claimer"])
+    none = sections.as_printed(report, found.printed.iloc[:0], found.claims)._repr_html_()
+    assert report.words("roi_printed_none") in none

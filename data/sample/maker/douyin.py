@@ -17,6 +17,7 @@ from maker.formats import (
     search_index,
     sku_listing,
 )
+from maker.spending import alliance_fees, qianchuan_ads, room_report, settled_fee
 from maker.world import (
     BEIJING,
     DAY,
@@ -24,7 +25,6 @@ from maker.world import (
     MINUTE,
     WEEK,
     Claim,
-    Dice,
     Line,
     LiveEvent,
     Order,
@@ -140,9 +140,7 @@ def doudian_refund(refund: Refund) -> Record:
 def alliance_order(order: Order, line: Line) -> Record:
     """One line of buyin.queryShopAllianceOrder."""
     closed, done = order.status == "refund_closed", order.status == "completed"
-    rate = {"s01": 2000, "s08": 1500}.get(order.streamer, 1000)
-    commission = line.paid_fen * rate // 10_000
-    agency = commission // 10 if order.streamer in ("s01", "s08") else 0
+    rate, commission, agency = alliance_fees(order, line)
     record: Record = {
         "order_id": line.id,
         "author_buyin_id": int(account(order.streamer, "buyin_id")),
@@ -168,11 +166,10 @@ def alliance_order(order: Order, line: Line) -> Record:
 
 def settle_bill(order: Order, line: Line) -> Record:
     """One row of order.getSettleBillDetailV3; amounts in fen, what is paid out is negative."""
-    fee = line.paid_fen * 2 // 100
-    alliance = order.mode == "alliance"
-    rate = {"s01": 2000, "s08": 1500}.get(order.streamer, 1000) if alliance else 0
-    commission = line.paid_fen * rate // 10_000
-    agency = commission // 10 if order.streamer in ("s01", "s08") else 0
+    fee = settled_fee(line)
+    _, commission, agency = alliance_fees(order, line)
+    if order.mode != "alliance":
+        commission = agency = 0
     assert order.completed is not None  # noqa: S101
     return {
         "request_no": "SB" + digits("bill", line.id, length=12),
@@ -230,10 +227,8 @@ def qianchuan_sessions(world: World) -> list[Record]:
     for session in world.sessions:
         if session.platform != "douyin":
             continue
-        dice = Dice("metrics", session.id)
-        total = sum(o.paid_fen for o in shows[session.id])
-        views = 400 * len(shows[session.id]) + dice.between(300, 2_000)
-        spent = total * dice.between(9, 19) // 100 if session.streamer != "s99" else 0
+        report = room_report(session, shows[session.id])
+        views = report.views
         rows.append(
             {
                 "room_id": int(session.id),
@@ -242,9 +237,9 @@ def qianchuan_sessions(world: World) -> list[Record]:
                 "room_title": session.title,
                 "start_time": clock(session.start),
                 "end_time": clock(session.end),
-                "stat_cost": floating(spent),
-                "live_pay_order_gmv_alias": floating(total),
-                "luban_live_pay_order_gmv": floating(total * dice.between(45, 70) // 100),
+                "stat_cost": floating(report.spent_fen),
+                "live_pay_order_gmv_alias": floating(sum(o.paid_fen for o in shows[session.id])),
+                "luban_live_pay_order_gmv": floating(report.by_ads_fen),
                 "total_live_watch_cnt": views,
                 "total_live_follow_cnt": views // 90,
                 "total_live_comment": views // 25,
@@ -257,22 +252,16 @@ def qianchuan_sessions(world: World) -> list[Record]:
 
 def qianchuan_costs() -> list[Record]:
     """Spending by campaign and day outside the rooms (short video and search ads)."""
-    rows = []
-    for day in range(7):
-        for campaign in ("1810046", "1810052"):
-            dice = Dice("qianchuan-cost", day, campaign)
-            rows.append(
-                {
-                    "advertiser_id": 17_920_046_113_355_781,
-                    "campaign_id": int(campaign + "7733190"),
-                    "stat_datetime": clock(WEEK + day * DAY),
-                    "stat_cost": floating(dice.between(9_000, 70_000) + 13),
-                    "show_cnt": dice.between(8_000, 40_000),
-                    "click_cnt": dice.between(200, 900),
-                    "pay_order_count": dice.between(2, 9),
-                }
-            )
-    return rows
+    return [
+        {
+            "advertiser_id": 17_920_046_113_355_781,
+            "campaign_id": int(ad.campaign + "7733190"),
+            "stat_datetime": clock(WEEK + ad.day * DAY),
+            "stat_cost": floating(ad.spent_fen),
+            **dict(zip(("show_cnt", "click_cnt", "pay_order_count"), ad.counts, strict=True)),
+        }
+        for ad in qianchuan_ads()
+    ]
 
 
 def qianchuan_claim(claim: Claim) -> Record:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from maker.formats import (
     Record,
     clock,
@@ -14,11 +12,11 @@ from maker.formats import (
     sealed,
     sku_listing,
 )
+from maker.spending import kuaishou_ads, kuaishou_fees
 from maker.world import (
     DAY,
     WEEK,
     Click,
-    Dice,
     Order,
     Refund,
     World,
@@ -98,8 +96,8 @@ def kuaishou_refund(refund: Refund) -> Record:
 
 def kuaishou_commission(order: Order) -> Record:
     """One order of the distribution list; rates are per mille."""
-    line, rate = order.lines[0], 180
-    income = line.paid_fen * rate // 1_000
+    line = order.lines[0]
+    rate, income, service = kuaishou_fees(line)
     return {
         "oid": int(order.id),
         "distributorId": int(account(order.streamer, "ks_role_id", "kuaishou")),
@@ -113,7 +111,7 @@ def kuaishou_commission(order: Order) -> Record:
                 "itemId": int(listing("kuaishou", line.product.id)),
                 "commissionRate": rate,
                 "estimatedIncome": income,
-                "serviceAmount": line.paid_fen * 5 // 100,
+                "serviceAmount": service,
             }
         ],
     }
@@ -134,22 +132,15 @@ def kuaishou_click(click: Click) -> Record:
 
 def kuaishou_report(world: World) -> list[Record]:
     """Spending and claims by day and campaign; T0, T1, T3 ... are cumulative, yuan."""
-    by_day: dict[int, int] = defaultdict(int)
-    for order in world.orders:
-        if order.platform == "kuaishou" and order.paid is not None:
-            by_day[(order.created - WEEK) // DAY] += order.paid_fen
     rows = []
-    for day in range(7):
-        for campaign, share in (("8801", 64), ("8802", 48)):
-            dice = Dice("magnetic", day, campaign)
-            last = by_day[day] * share // 100
-            row: Record = {
-                "report_date": clock(WEEK + day * DAY)[:10],
-                "campaign_id": int(campaign),
-                "charge": floating(last * dice.between(14, 22) // 100),
-            }
-            for name, percent in (("t0", 62), ("t1", 74), ("t3", 88), ("t7", 100), ("t15", 109),
-                                  ("t30", 118)):  # fmt: skip
-                row[f"{name}_gmv"] = floating(last * percent // 100)
-            rows.append(row)
+    for ad in kuaishou_ads(world):
+        row: Record = {
+            "report_date": clock(WEEK + ad.day * DAY)[:10],
+            "campaign_id": int(ad.campaign),
+            "charge": floating(ad.spent_fen),
+        }
+        for name, percent in (("t0", 62), ("t1", 74), ("t3", 88), ("t7", 100), ("t15", 109),
+                              ("t30", 118)):  # fmt: skip
+            row[f"{name}_gmv"] = floating(ad.claimed_fen * percent // 100)
+        rows.append(row)
     return rows

@@ -9,13 +9,11 @@ from maker.formats import (
     listing,
     yuan,
 )
+from maker.spending import kept_costs
 from maker.world import (
-    DAY,
     EXPORTED,
-    HOUR,
     MINUTE,
     PRODUCTS,
-    WEEK,
     Dice,
     World,
 )
@@ -36,35 +34,12 @@ COST_HEADER = [
 
 def cost_rows(world: World) -> list[list[str]]:
     """Slot fees, crews, samples, coupons: what no platform exports."""
-    rows: list[list[str]] = []
-
-    def add(platform: str, kind: str, fen: int, at: int, scope: str, name: str, doc: str,
-            alloc: str = "by_revenue") -> None:  # fmt: skip
-        rows.append(
-            [f"C{len(rows) + 1:03d}", platform, kind, yuan(fen), clock(at), "", "", scope, name,
-             "confirmed", alloc, doc]
-        )  # fmt: skip
-
-    for session in world.sessions:
-        if session.streamer == "s01":
-            add("douyin", "slot_fee", 800_000, session.start, "session", session.id,
-                "HT-2026-088 坑位费 8,000，保底 ROI 1:2，共 4 场")  # fmt: skip
-        if session.streamer == "s02":
-            add("kuaishou", "slot_fee", 300_000, session.start, "session", session.id,
-                "HT-2026-093 坑位费 3,000，无保底")  # fmt: skip
-        if session.mode == "self":
-            hours = (session.end - session.start) // HOUR
-            add(session.platform, "crew", hours * 12_000, session.start, "session", session.id,
-                "排班表", "by_minutes")  # fmt: skip
-    for platform, fen in (("douyin", 186_000), ("kuaishou", 42_000)):
-        add(platform, "sample", fen, WEEK + 10 * HOUR, "channel", platform, "寄样登记")
-    add("own_mall", "coupon", 96_500, WEEK + 2 * DAY, "channel", "own_mall", "双11券核销")
-    add("taobao", "red_packet", 58_000, WEEK + 2 * DAY, "channel", "taobao", "红包雨")
-    rows.append(
-        [f"C{len(rows) + 1:03d}", "", "other", yuan(350_000), "", clock(WEEK),
-         clock(WEEK + 7 * DAY), "period", "", "estimated", "by_revenue", "直播间场租"]
-    )  # fmt: skip
-    return rows
+    return [
+        [f"C{number:03d}", cost.platform, cost.kind, yuan(cost.fen), clock(cost.at),
+         clock(cost.start), clock(cost.end), cost.scope, cost.name, cost.state, cost.alloc,
+         cost.doc]
+        for number, cost in enumerate(kept_costs(world), 1)
+    ]  # fmt: skip
 
 
 def session_rows(world: World) -> list[list[str]]:

@@ -44,6 +44,8 @@ __all__ = [
     "plant_in_files",
     "plant_in_orders",
     "point_out",
+    "resolved_later",
+    "without_order",
 ]
 
 JUSHUITAN = "erp/jushuitan_1109-1115.csv"
@@ -416,7 +418,7 @@ def plant_in_files(
     say("the same record twice in a file", daily[2], (r["order_id"] for r in doubled),
         "one order each")  # fmt: skip
 
-    resolved = next(o for o in world.orders if o.sharer == "unresolved")
+    resolved = resolved_later(world)
     sharer = next(o.sharer for o in world.orders if len(o.sharer) == 28)
     poll = wechat_order(resolved._replace(sharer=sharer, updated=resolved.updated + 6 * HOUR))
     shop = documents["wechat/orders.json"]
@@ -495,7 +497,7 @@ def plant_in_files(
     no_id = doudian_order(_copy(world, "douyin"))
     spoil("douyin/orders_20261112.json", {**no_id, "order_id": "", "sku_order_list": []},
           "order without id")  # fmt: skip
-    strange = wechat_order(_copy(world, "wechat"))
+    strange = wechat_order(without_order(world))
     strange |= {"order_id": "3799999000000000021", "status": 999}
     spoil("wechat/orders.json", strange, "unknown status")
     seconds = kuaishou_order(_copy(world, "kuaishou"))
@@ -535,6 +537,16 @@ def plant_in_files(
         "two campaigns claim the same orders: together more than 快手 sold")  # fmt: skip
     say("untagged visits", "mall/events.jsonl", (), "kept; `check` lists them by page")
     return planted, sorted(bad), tails
+
+
+def resolved_later(world: World) -> Order:
+    """The order whose sharer a later poll names."""
+    return next(o for o in world.orders if o.sharer == "unresolved")
+
+
+def without_order(world: World) -> Order:
+    """What the order is like of which nothing can be read but its platform's fee."""
+    return _copy(world, "wechat")
 
 
 def _copy(world: World, platform: str) -> Order:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from maker.formats import (
     WECHAT_APP,
     Record,
@@ -14,6 +12,7 @@ from maker.formats import (
     open_id,
     sku_listing,
 )
+from maker.spending import sharer_fee, tencent_ads, wechat_fee
 from maker.world import (
     DAY,
     WEEK,
@@ -69,10 +68,10 @@ def wechat_order(order: Order) -> Record:
                 "hash_code": token("addressee", "wechat", order.phone, length=16),
             }
         },
-        "settle_info": {"predict_commission_fee": order.paid_fen * 3 // 100},
+        "settle_info": {"predict_commission_fee": wechat_fee(order)},
     }
     if order.status == "completed":
-        detail["settle_info"]["commission_fee"] = order.paid_fen * 3 // 100
+        detail["settle_info"]["commission_fee"] = wechat_fee(order)
         detail["ext_info"]["confirm_receipt_time"] = order.completed
     if order.sharer:
         resolved = order.sharer != "unresolved"
@@ -89,8 +88,7 @@ def wechat_order(order: Order) -> Record:
         if resolved:
             detail["commission_infos"] = [
                 {"sku_id": sku_listing("wechat", order.lines[0]), "type": 0, "status": 1,
-                 "amount": order.lines[0].paid_fen * 8 // 100, "finder_id": "",
-                 "openfinderid": ""}
+                 "amount": sharer_fee(order), "finder_id": "", "openfinderid": ""}
             ]  # fmt: skip
     record: Record = {
         "appid": WECHAT_APP,
@@ -195,19 +193,8 @@ TENCENT_HEADER = [
 
 def tencent_rows(world: World) -> list[list[str]]:
     """Spending and claims by day, campaign and kind of claim; amounts in fen."""
-    by_day: dict[int, int] = defaultdict(int)
-    for order in world.orders:
-        if order.platform in ("wechat", "own_mall") and order.paid is not None:
-            by_day[(order.created - WEEK) // DAY] += order.paid_fen
-    rows = []
-    for day in range(7):
-        for campaign, share in (("3301", 22), ("3302", 14)):
-            for kind, percent in (("0", 100), ("2", 60)):
-                dice = Dice("tencent", day, campaign, kind)
-                claimed = by_day[day] * share * percent // 10_000
-                cost = claimed * dice.between(15, 24) // 100 if kind == "0" else 0
-                rows.append(
-                    [clock(WEEK + day * DAY)[:10], campaign, campaign + "1", str(cost), kind,
-                     str(claimed // 20_000), str(claimed)]
-                )  # fmt: skip
-    return rows
+    return [
+        [clock(WEEK + ad.day * DAY)[:10], ad.campaign, ad.campaign + "1", str(ad.spent_fen),
+         ad.kind, str(ad.claimed_fen // 20_000), str(ad.claimed_fen)]
+        for ad in tencent_ads(world)
+    ]  # fmt: skip

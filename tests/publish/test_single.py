@@ -12,7 +12,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from attribution import ConfigError, ReportError, shipped
+from attribution import ConfigError, ReportError, in_period, open_journeys, shipped
 from attribution.publish import Published, find_notebook, publish, report_names
 from attribution.workspace import FILE
 from tests.brand import sample_brand, small, source, truth
@@ -166,6 +166,15 @@ def test_a_workspace_is_compared_in_its_own_language_and_to_the_fen(
     assert "快手 · 广告" in channels  # nobody hosts an ad
 
 
+def test_models_are_compared_on_the_days_that_are_asked_for(brand: Path) -> None:
+    day = "2026-11-11"
+    settings = [f"since={day}", f"until={day}"]
+    run = publish("model_comparison", settings, workspace=brand, out=Path("day"), progress=False)
+    [journeys] = in_period(open_journeys(brand).read(), day, day)
+    assert 0 < journeys.conversions.sum() < told("paid_orders")
+    assert manifest_of(run)["counts"]["conversions"] == journeys.conversions.sum()
+
+
 @pytest.mark.parametrize(
     ("name", "title"), [("model_comparison", "山岚 Shanlan"), ("data_quality", "Brand X")]
 )
@@ -199,7 +208,7 @@ def test_data_quality_runs_on_a_workspace(reports: dict[str, Published]) -> None
     assert "script" not in page.tags
     assert page.tags.count("figure") == 10
     assert "<title>Brand X</title>" in text
-    assert not re.search(r"https?://|url\(|@import", text)
+    assert not re.search(r"https?://|url\((?!#)|@import", text)
 
 
 def test_without_a_workspace_a_report_is_on_the_sample_and_leaves_nothing(
@@ -256,7 +265,7 @@ def test_the_page_is_one_file_with_its_charts_and_no_script(sample: Published) -
     assert "script" not in page.tags
     assert page.tags.count("figure") == 8
     assert page.tags.count("svg") > 30
-    assert not re.search(r"https?://|url\(|@import", text)
+    assert not re.search(r"https?://|url\((?!#)|@import", text)
     assert "Credit is not proof of effect" in text
     assert "Journeys(" not in text  # what only the notebook's reader needs stays there
 
@@ -366,6 +375,7 @@ def test_the_workspace_s_own_notebook_comes_first(tmp_path: Path) -> None:
     own.write_text("{}", encoding="utf-8")
     (tmp_path / "notebooks" / "mine.ipynb").write_text("{}", encoding="utf-8")
     assert find_notebook("model_comparison", tmp_path) == own
-    assert report_names(tmp_path) == ["claims", "data_quality", "mine", "model_comparison"]
-    with pytest.raises(ConfigError, match="There are claims, data_quality, mine"):
+    names = sorted(["mine", *(each.stem for each in shipped("notebooks").glob("*.ipynb"))])
+    assert report_names(tmp_path) == names
+    with pytest.raises(ConfigError, match=f"There are {', '.join(names)}"):
         find_notebook("../secret", tmp_path)

@@ -1,0 +1,175 @@
+"""The page of the ledger: exact figures, closed sums, hostile names, nothing at all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+
+import attribution
+from attribution.decide.closing import close, closings, restated
+from attribution.decide.days import Days
+from attribution.decide.reconciled import reconciled
+from attribution.present import ledger_sections as sections
+from attribution.present.ledger_sheets import ledger_sheets, save_ledger
+from attribution.present.text import yuan
+from attribution.present.words import words_in
+from tests.brand import sample_brand
+from tests.strategies import HOSTILE_NAMES
+
+SECTIONS = (
+    sections.opening,
+    sections.by_channel,
+    sections.reconciliation,
+    sections.residual,
+    sections.restatements,
+    sections.orders,
+    sections.closing,
+)
+MODELS = [attribution.LastTouch(), attribution.PositionBased(), attribution.Shapley()]
+
+
+@pytest.fixture(scope="module")
+def brand(tmp_path_factory):
+    return sample_brand(tmp_path_factory.mktemp("brand"))
+
+
+def reported(brand, language="en", since="", until="", tax_rate="0"):
+    days = Days(since, until)
+    whole = attribution.ledger(
+        attribution.open_journeys(brand, language=language), MODELS, tax_rate=tax_rate
+    )
+    book, closed = whole.within(days), closings(brand)
+    return sections.LedgerReport(
+        book,
+        "PositionBased",
+        reconciled(attribution.open_store(brand), book, days),
+        closed,
+        restated(whole, closed),
+        words_in(language, minor=100),
+    )
+
+
+@pytest.fixture(scope="module", params=["en", "zh"])
+def report(request, brand):
+    return reported(brand, request.param)
+
+
+def text(fragment) -> str:
+    return re.sub(r"<[^>]+>", " ", str(fragment.html))
+
+
+def test_the_sample_s_books_stand_in_the_title(report):
+    assert "400,485.32" in text(sections.opening(report))  # net of truth.json
+    assert "1,422" in text(sections.opening(report))
+
+
+def test_channels_close_to_the_fen(report):
+    found = report.totals
+    assert found["net_fen"].sum() == report.ledger.orders["net_fen"].sum()
+    page = text(sections.by_channel(report))
+    for row in found.head(10).to_dict("records"):
+        assert yuan(int(row["net_fen"])) in page
+    assert yuan(int(report.sums["gross_fen"])) in page
+
+
+def test_the_gap_to_the_erp_is_explained_to_the_fen(report):
+    told = report.platforms
+    assert (told["rest_fen"] == 0).all()
+    assert told["gap_fen"].sum() == told["lacking_fen"].sum() + told["given_fen"].sum()
+    assert told["gross_fen"].sum() == report.ledger.orders["gross_fen"].sum()
+    words = report.words
+    gap = f"{words.currency}{yuan(int(told['gap_fen'].sum()))}"
+    assert words("ledger_erp_explained", gap=gap) in text(sections.reconciliation(report))
+
+
+def test_an_amount_nobody_explains_is_said(report):
+    odd = report.platforms.copy()
+    odd.loc[0, "rest_fen"] += 1
+    words = report.words
+    gap = f"{words.currency}{yuan(int(odd['gap_fen'].sum()))}"
+    said = words("ledger_erp_title", gap=gap, rest=f"{words.currency}0.01")
+    assert said in text(sections.reconciliation(replace(report, platforms=odd)))
+
+
+def test_a_period_without_orders_says_so(brand):
+    empty = reported(brand, since="2020-01-01", until="2020-01-02")
+    for section in SECTIONS:
+        assert "nan" not in text(section(empty)).lower()
+    assert empty.words("ledger_nothing") in text(sections.opening(empty))
+    assert next(sheet.name for sheet in ledger_sheets(empty)) == empty.words("workbook_summary")
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_names_cannot_act(report, name):
+    first = report.totals["channel"].iloc[0]
+    entries = report.ledger.entries
+    renamed = entries.assign(
+        channel=entries["channel"].cat.rename_categories({first: name, name: "other"})
+    )
+    hostile = replace(report, ledger=replace(report.ledger, entries=renamed))
+    for section in SECTIONS:
+        html = str(section(hostile).html)
+        assert "<script" not in html
+        if name.startswith("<"):
+            assert name not in html
+
+
+def test_tax_shows_amounts_without_it(brand):
+    report = reported(brand, tax_rate="0.13")
+    assert report.words("ledger_untaxed") in text(sections.by_channel(report))
+    untaxed = int(report.sums["net_fen_untaxed"])
+    assert abs(untaxed * 113 - int(report.sums["net_fen"]) * 100) <= 113 * len(report.ledger.orders)
+    assert yuan(untaxed) in text(sections.by_channel(report))
+
+
+def test_a_closed_period_and_what_changed_since(tmp_path):
+    brand = sample_brand(tmp_path)
+    close(brand, "2026-11-09", MODELS)
+    report = reported(brand)
+    assert "2026-11-09" in text(sections.restatements(report))
+    assert report.words("ledger_restated_none") in text(sections.restatements(report))
+    order = report.closings[0].orders["order_id"].iloc[0]
+    orders = report.ledger.orders
+    less = orders.assign(
+        net_fen=np.where(orders["order_id"] == order, orders["net_fen"] - 1, orders["net_fen"])
+    )
+    now = replace(report.ledger, orders=less)
+    moved = replace(report, restated=restated(now, report.closings))
+    page = text(sections.restatements(moved))
+    assert order in page
+    assert "-0.01" in page
+
+
+def test_files_hold_every_order_and_every_share(brand, tmp_path):
+    report = reported(brand)
+    counts = save_ledger(report, tmp_path)
+    orders = pd.read_parquet(tmp_path / "ledger_orders.parquet")
+    assert orders["net_fen"].sum() == 40048532  # of truth.json
+    assert counts["ledger_erp"] == counts["ledger_orders"] == len(orders)
+    erp = pd.read_csv(tmp_path / "ledger_erp.csv", dtype=str)
+    assert {"order_id", "erp_order_id", "model", "channel", "share"} <= {*erp.columns}
+    assert set(erp["model"]) == {"PositionBased"}
+    entries = pd.read_parquet(tmp_path / "ledger_entries.parquet")
+    sums = entries.groupby(["model", "order_id"])["net_fen"].sum()
+    for model in report.ledger.models:
+        wanted = orders.set_index("order_id")["net_fen"]
+        assert sums[model].reindex(wanted.index).tolist() == wanted.tolist()
+    book = openpyxl.load_workbook(tmp_path / "ledger.xlsx", data_only=True)
+    assert book[report.words("workbook_orders")]["H2"].value == 400485.32
+    agrees = [cell.value for sheet in book for cell in sheet[2] if cell.value == "agrees"]
+    assert len(agrees) == 6
+
+
+def test_the_same_ledger_gives_the_same_bytes(brand, tmp_path):
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        save_ledger(reported(brand), folder)
+    for file in sorted(folders[0].iterdir()):
+        assert file.read_bytes() == Path(folders[1], file.name).read_bytes(), file.name
