@@ -72,7 +72,8 @@ class Roi:
         One row per model and channel, the largest contribution first, then `(unattributed)` and
         `(unallocated)`: model, channel, orders (shares), gross_fen, net_fen, net_expected_fen,
         cost_fen, spend_fen, contribution_fen (of net to date), contribution_expected_fen, low_fen
-        and high_fen (of that), net_low_fen and net_high_fen (of net_expected_fen), roas,
+        and high_fen (of that), net_low_fen and net_high_fen (of net_expected_fen), margin
+        (contribution over net, once returns have run their course), roas,
         contribution_roi, cost_per_order_fen (spend per order), break_even_fen (gross at which the
         costs that do not grow with it are earned back, at this channel's margin; NaN where no
         gross does).
@@ -470,6 +471,8 @@ def _table(
         found["gross_fen"] > 0
     )
     fixed = (found["cost_fen"] - of(growing)).clip(lower=0)
+    kept = found["net_expected_fen"]
+    found["margin"] = found["contribution_expected_fen"] / kept.where(kept > 0)
     found["roas"] = found["gross_fen"] / of(ads).where(of(ads) > 0)
     found["contribution_roi"] = found["contribution_expected_fen"] / found["spend_fen"].where(
         found["spend_fen"] > 0

@@ -156,6 +156,10 @@ class RoiReport:
         """Return a ratio of two amounts."""
         return "–" if np.isnan(number) else self.words.ratio(float(number))
 
+    def share(self, number: float) -> str:
+        """Return a part of an amount; a dash where it is not known."""
+        return "–" if np.isnan(number) else self.words.percent(float(number))
+
     def span(self, low: float, high: float) -> str:
         """Return an interval in the unit of columns."""
         if np.isnan(low) or low == high:
@@ -319,6 +323,9 @@ def by_channel(report: RoiReport) -> Fragment:
             report.yuan(total["contribution_expected_fen"]),
             report.span(total["low_fen"], total["high_fen"]),
             "",
+            report.share(
+                total["contribution_expected_fen"] / (total["net_expected_fen"] or np.nan)
+            ),
             report.ratio(total["contribution_expected_fen"] / (total["spend_fen"] or np.nan)),
             *[""] * 4,
         ]
@@ -333,6 +340,7 @@ def by_channel(report: RoiReport) -> Fragment:
         f"{words('roi_left')} {unit}",
         f"{words('roi_interval', level=report.level)} {unit}",
         words("roi_models"),
+        words("roi_margin"),
         words("roi_roi"),
         words("roi_roas"),
         f"{words('roi_per_order')} {words.currency}",
@@ -342,7 +350,7 @@ def by_channel(report: RoiReport) -> Fragment:
     grid = table(
         head,
         body,
-        kinds=["name", "low", "low", "plot", "", "low", "rank", *["low"] * 4, "verdict"],
+        kinds=["name", "low", "low", "plot", "", "low", "rank", *["low"] * 5, "verdict"],
         rows=kinds,
         name="plots money",
     )
@@ -378,6 +386,7 @@ def _channel_row(
         report.yuan(row["contribution_expected_fen"]),
         report.span(row["low_fen"], row["high_fen"]),
         profitable,
+        report.share(row["margin"]),
         report.ratio(row["contribution_roi"]),
         report.ratio(row["roas"]),
         "–" if np.isnan(cost) else words.count(round(cost / words.minor, 1)),
@@ -397,6 +406,7 @@ def _rest_row(report: RoiReport, rest: pd.DataFrame) -> list[Markup | str]:
         report.yuan(sums["contribution_expected_fen"]),
         "",
         "",
+        report.share(sums["contribution_expected_fen"] / (sums["net_expected_fen"] or np.nan)),
         report.ratio(sums["contribution_expected_fen"] / spend),
         *[""] * 4,
     ]
