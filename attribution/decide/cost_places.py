@@ -102,9 +102,9 @@ def reach_of(journeys: StoreJourneys, costs: pd.DataFrame, on_air: pd.DataFrame)
     tables = ("streamer_names", "session_names")
     places = store.reading(steps, _read, tables=tables).to_pandas()
     platform, channel = places["platform"], places["channel"]
-    on_air = places["content_form"].isin(("live", "live_replay"))
+    live = places["content_form"].isin(("live", "live_replay"))
     parts = [
-        _rows("session", (platform + ":" + places["session_id"]).where(on_air), channel),
+        _rows("session", (platform + ":" + places["session_id"]).where(live), channel),
         _rows("campaign", platform + ":" + places["campaign_id"], channel),
         _rows("streamer", places["streamer_id"], channel),
         _rows("channel", platform, channel),

@@ -700,7 +700,7 @@ def by_minute(report: RoiReport) -> Fragment:
             words("roi_minute_kicker"),
             title,
             figure(joined(drawings), words("roi_minute_note")),
-            table(head, rows, kinds=["name", "", "", "", ""]),
+            table(head, rows, kinds=["name", "", "", "", ""], name="sessions"),
         ),
     )
 
