@@ -54,6 +54,8 @@ __all__ = [
 CAUSES = ("data", "mix", "model", "parameters")
 _ORDERS, _ENTRIES, _FACTS = "snapshot_orders.parquet", "snapshot_entries.parquet", "snapshot.json"
 _MONEY = "net_fen"
+_OF_ORDER = ("day", "gross_fen", _MONEY)
+_TOLD = {"since", "until", "model", "settings", "language", "version"}
 _WHY = ("slid_out", "came_in", "late", "gone", "refunds", "amounts")
 
 
@@ -112,7 +114,7 @@ def snapshot(
     entries = mine.groupby(["order_id", "channel"], observed=True, sort=True)[_MONEY].sum()
     settings = json.loads(json.dumps(definition.settings(), default=str))
     return Snapshot(
-        book.orders[["order_id", "day", "gross_fen", _MONEY]].sort_values("order_id"),
+        book.orders[["order_id", *_OF_ORDER]].sort_values("order_id"),
         entries.reset_index().astype({"order_id": "str", "channel": "str"}),
         {
             "since": days.since,
@@ -141,7 +143,14 @@ def kept_snapshot(folder: Path) -> Snapshot | None:
         entries = pd.read_parquet(folder / _ENTRIES)
     except (OSError, ValueError):
         return None
-    return Snapshot(orders, entries, facts)
+    whole = (
+        isinstance(facts, dict)
+        and _TOLD.issubset(facts)
+        and isinstance(facts["settings"], dict)
+        and {"order_id", *_OF_ORDER}.issubset(orders)
+        and {"order_id", "channel", _MONEY}.issubset(entries)
+    )
+    return Snapshot(orders, entries, facts) if whole else None
 
 
 def replayed(workspace: Workspace, before: Snapshot, after: Snapshot) -> Snapshot | None:
@@ -213,8 +222,9 @@ def changes(before: Snapshot, after: Snapshot, replay: Snapshot | None) -> Chang
     table["model"] = table["would"] - table["kept"] - table["came"]
     table["parameters"] = table["after_fen"] - table["would"]
     size = table["change_fen"].abs()
-    columns = ["before_fen", "after_fen", "change_fen", *CAUSES]
-    ranked = table.iloc[np.lexsort((table.index, -size))][columns]
+    whole = ["before_fen", "after_fen", "change_fen"]
+    ranked = table.iloc[np.lexsort((table.index, -size))][[*whole, *CAUSES]]
+    ranked = ranked.astype(dict.fromkeys(whole, np.int64))
     counted = orders.groupby("why").agg(
         orders=("net_after", "size"), change_fen=("change_fen", "sum")
     )
@@ -231,10 +241,8 @@ def changes(before: Snapshot, after: Snapshot, replay: Snapshot | None) -> Chang
 
 def _orders(before: Snapshot, after: Snapshot) -> pd.DataFrame:
     """Return every order of both: why it changed the total, and by how much."""
-    columns = ["day", "gross_fen", _MONEY]
-    one = before.orders.set_index("order_id")[columns]
-    two = after.orders.set_index("order_id")[columns]
-    found = one.join(two, how="outer", lsuffix="_before", rsuffix="_after")
+    one, two = (each.orders.set_index("order_id")[[*_OF_ORDER]] for each in (before, after))
+    found = one.add_suffix("_before").join(two.add_suffix("_after"), how="outer")
     was, now = found["net_fen_before"].notna(), found["net_fen_after"].notna()
     in_new = Days(after.facts["since"], after.facts["until"]).hold(found["day_before"])
     in_old = Days(before.facts["since"], before.facts["until"]).hold(found["day_after"])

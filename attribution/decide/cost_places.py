@@ -2,8 +2,8 @@
 
 A session's cost is its live channel's, a campaign's goes to the channels its clicks came in by, a
 streamer's to the channels he stands in, a platform's to those on it, any other to all. Where that
-is more than one channel, it is spread by the cost's rule: by what they are credited with, by
-orders, or by minutes on air.
+is more than one channel, it is spread by the cost's rule: by the gross revenue they are credited
+with, by units, or by minutes on air.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attribution.assemble.store_journeys import StoreJourneys
-    from attribution.decide.costs import Hosts
     from attribution.workspace import CostRules
 
-__all__ = ["Placed", "Reach", "placed_costs", "reach_of"]
+__all__ = ["Placed", "Reach", "placed_costs", "reach_of", "spread_by"]
 
 # Where there is a touchpoint, where a session is held, and an ad that nobody was seen to click.
 _PLACES = """
@@ -80,15 +79,15 @@ class Placed(NamedTuple):
     unplaced: pd.DataFrame
 
 
-def reach_of(journeys: StoreJourneys, costs: pd.DataFrame, hosts: Hosts) -> Reach:
+def reach_of(journeys: StoreJourneys, costs: pd.DataFrame, on_air: pd.DataFrame) -> Reach:
     """Return what costs of a store can be placed by, at the level of its journeys.
 
     Parameters
     ----------
     costs
         Of `cost_rows`: channels that they name by hand are found as well.
-    hosts
-        Of `hosts_of`: who was on air, and how long.
+    on_air
+        Of `Hosts.days`: how long each session was on air, on the days that count.
 
     Raises
     ------
@@ -103,9 +102,9 @@ def reach_of(journeys: StoreJourneys, costs: pd.DataFrame, hosts: Hosts) -> Reac
     tables = ("streamer_names", "session_names")
     places = store.reading(steps, _read, tables=tables).to_pandas()
     platform, channel = places["platform"], places["channel"]
-    on_air = places["content_form"].isin(("live", "live_replay"))
+    live = places["content_form"].isin(("live", "live_replay"))
     parts = [
-        _rows("session", (platform + ":" + places["session_id"]).where(on_air), channel),
+        _rows("session", (platform + ":" + places["session_id"]).where(live), channel),
         _rows("campaign", platform + ":" + places["campaign_id"], channel),
         _rows("streamer", places["streamer_id"], channel),
         _rows("channel", platform, channel),
@@ -116,24 +115,33 @@ def reach_of(journeys: StoreJourneys, costs: pd.DataFrame, hosts: Hosts) -> Reac
         below = names[(names == own) | names.str.startswith(own + SEPARATOR)]
         parts.append(_rows("channel", pd.Series(given, below.index), below))
     rows = pd.concat(parts, ignore_index=True).drop_duplicates(ignore_index=True)
-    return Reach(rows, _minutes(hosts, rows))
+    return Reach(rows, _minutes(on_air, rows))
 
 
-def placed_costs(
-    costs: pd.DataFrame, reach: Reach, totals: pd.DataFrame, rules: CostRules
-) -> Placed:
+def spread_by(costs: pd.DataFrame, rules: CostRules) -> NDArray[np.object_]:
+    """Return by what each cost is spread over channels.
+
+    As over sessions, but that a campaign of which nothing is said is spread: whom it brought is
+    what models are for.
+    """
+    open_campaign = costs["alloc"].isna() & (costs["scope"] == "campaign")
+    return rules_of(costs.assign(alloc=costs["alloc"].mask(open_campaign, "by_revenue")), rules)
+
+
+def placed_costs(costs: pd.DataFrame, reach: Reach, totals: pd.DataFrame) -> Placed:
     """Place costs, exact to the fen.
 
     Parameters
     ----------
     costs
-        Of `cost_rows`; those of orders that count are not among them.
+        Of `cost_rows`, with their rule; those that follow orders are not among them.
     totals
-        What the channels are credited with: channel, orders, gross_fen.
-    rules
-        How costs are spread.
+        What the channels are credited with: channel, units, gross_fen.
     """
-    asked = costs.assign(rule=rules_of(costs, rules), key=_keys(costs))
+    # What is of no more than a platform is that platform's.
+    of_platform = (costs["scope"] == "period") & costs["platform"].notna()
+    asked = costs.assign(scope=costs["scope"].mask(of_platform, "channel"))
+    asked["key"] = _keys(asked)
     why = asked["note"].where(asked["note"].isin(NOWHERE))
     why = why.mask(asked["rule"] == "none", "rule_none")
     why = why.mask(why.isna() & asked["scope"].isin(("line", "order")), "order_not_counted")
@@ -153,15 +161,15 @@ def placed_costs(
         shared["weight"].to_numpy(float),
         bounds.astype(np.int64),
     )
-    rest = sums[~placeable].assign(
-        why=np.where(found.loc[~placeable, "size"].isna(), "unknown_place", "nothing_to_spread_by")
-    )
+    nowhere = found["size"].isna() & (sums["scope"] != "period")
+    rest = sums.assign(why=np.where(nowhere, "unknown_place", "nothing_to_spread_by"))[~placeable]
     unplaced = pd.concat([asked.assign(why=why)[why.notna()], rest])
     unplaced = unplaced.groupby(["kind", "why"], sort=True)["amount_fen"].sum().reset_index()
     nobody = unplaced.assign(channel=UNALLOCATED)
     by_channel = pd.concat([shared, nobody])[["channel", "kind", "amount_fen"]]
     sums_by_channel = by_channel.groupby(["channel", "kind"], sort=True)["amount_fen"].sum()
-    return Placed(sums_by_channel.reset_index(), unplaced[unplaced["amount_fen"] != 0])
+    placed = sums_by_channel.reset_index()
+    return Placed(placed[placed["amount_fen"] != 0], unplaced[unplaced["amount_fen"] != 0])
 
 
 # ---------------------------------------------------------------------- parts
@@ -202,9 +210,9 @@ def _keys(costs: pd.DataFrame) -> pd.Series[str]:
     return key
 
 
-def _minutes(hosts: Hosts, rows: pd.DataFrame) -> pd.Series[float]:
+def _minutes(on_air: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[float]:
     """Return the time on air of each channel; of a session that is several, shared evenly."""
-    lasting = hosts.days.groupby("session")["ms"].sum().rename("ms")
+    lasting = on_air.groupby("session")["ms"].sum().rename("ms")
     of_session = rows[rows["scope"] == "session"].join(lasting, on="key", how="inner")
     share = of_session.groupby("key")["channel"].transform("size")
     found: pd.Series[float] = (of_session["ms"] / share).groupby(of_session["channel"]).sum()
@@ -217,8 +225,8 @@ def _weights(
     """Return what each candidate weighs by its cost's rule."""
     by_channel = totals.set_index("channel")
     credited = shared["channel"].map(by_channel["gross_fen"])
-    orders = shared["channel"].map(by_channel["orders"])
+    units = shared["channel"].map(by_channel["units"])
     on_air = shared["channel"].map(minutes)
     rule = shared["rule"]
-    weight = credited.mask(rule == "by_units", orders).mask(rule == "by_minutes", on_air)
+    weight = credited.mask(rule == "by_units", units).mask(rule == "by_minutes", on_air)
     return np.asarray(np.maximum(weight.fillna(0.0).to_numpy(float), 0.0))

@@ -22,7 +22,7 @@ import pandas as pd
 
 from attribution.assemble.store_journeys import StoreJourneys
 from attribution.credit import checked_level
-from attribution.decide.cost_places import Reach, placed_costs, reach_of
+from attribution.decide.cost_places import Reach, placed_costs, reach_of, spread_by
 from attribution.decide.costs import cost_rows, hosts_of
 from attribution.decide.days import Days
 from attribution.decide.ledger import Ledger, ledger
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from attribution.journeys import Journeys
     from attribution.model import Model
+    from attribution.workspace import CostRules
 
 __all__ = ["SPEND", "Roi", "leading", "roi"]
 
@@ -71,12 +72,15 @@ class Roi:
         One row per model and channel, the largest contribution first, then `(unattributed)` and
         `(unallocated)`: model, channel, orders (shares), gross_fen, net_fen, net_expected_fen,
         cost_fen, spend_fen, contribution_fen (of net to date), contribution_expected_fen, low_fen
-        and high_fen (of that), net_low_fen and net_high_fen (of net_expected_fen), roas,
+        and high_fen (of that), net_low_fen and net_high_fen (of net_expected_fen), margin
+        (contribution over net, once returns have run their course), roas,
         contribution_roi, cost_per_order_fen (spend per order), break_even_fen (gross at which the
         costs that do not grow with it are earned back, at this channel's margin; NaN where no
         gross does).
     costs
         One row per model, channel and kind of cost: model, channel, kind, amount_fen.
+    cost_fen
+        All costs of the days.
     unplaced
         One row per kind and reason: kind, why, amount_fen; what `(unallocated)` is made of.
     live
@@ -96,6 +100,7 @@ class Roi:
 
     channels: pd.DataFrame
     costs: pd.DataFrame
+    cost_fen: int
     unplaced: pd.DataFrame
     live: pd.DataFrame
     headline: str
@@ -109,17 +114,20 @@ class Roi:
 
         Columns: channel, profitable (models under which it earns more than it costs), models,
         verdict: "profit" or "loss" where the interval is clear of zero and all models are on one
-        side; "unclear" where the interval is not; "depends" where the models are not.
+        side; "unclear" where the interval is not; "depends" where the models are not; "unseen"
+        where no model knows of an order: what it earned was not measured.
         """
         inner = self.channels[~self.channels["channel"].isin(_NO_CHANNEL)]
+        by_channel = inner.groupby("channel")
         above = inner["contribution_expected_fen"].gt(0).groupby(inner["channel"]).sum()
         lead = inner[inner["model"] == self.headline]
         count = len(self.ledger.models)
         profitable = lead["channel"].map(above).to_numpy(int)
-        crosses = ((lead["low_fen"] <= 0) & (lead["high_fen"] >= 0)).to_numpy(bool)
+        unseen = lead["channel"].map(by_channel["orders"].max() == 0).to_numpy(bool)
+        clear = ((lead["low_fen"] > 0) | (lead["high_fen"] < 0)).to_numpy(bool)
         verdict = np.select(
-            [crosses, profitable == count, profitable == 0],
-            ["unclear", "profit", "loss"],
+            [unseen, ~clear, profitable == count, profitable == 0],
+            ["unseen", "unclear", "profit", "loss"],
             "depends",
         )
         return pd.DataFrame(
@@ -152,14 +160,15 @@ class Roi:
             Naming the model and the column that does not add up.
         """
         self.ledger.check()
-        wanted = self.ledger.orders[["gross_fen", "net_fen"]].sum()
-        first = self.costs.groupby("model", sort=False)["amount_fen"].sum()
-        for model, mine in self.channels.groupby("model", sort=False):
-            for name in wanted.index:
-                if mine[name].sum() != wanted[name]:
-                    raise _apart(str(model), name)
-            if mine["cost_fen"].sum() != first[model] or first[model] != first.iloc[0]:
-                raise _apart(str(model), "cost_fen")
+        wanted = dict(self.ledger.orders[[*_MONEY]].sum()) | {"cost_fen": self.cost_fen}
+        for model in self.ledger.models:
+            mine = self.channels[self.channels["model"] == model]
+            kinds = self.costs.loc[self.costs["model"] == model, "amount_fen"]
+            for name, amount in wanted.items():
+                if mine[name].sum() != amount:
+                    raise _apart(model, name)
+            if kinds.sum() != self.cost_fen:
+                raise _apart(model, "amount_fen")
 
 
 def roi(
@@ -203,43 +212,33 @@ def roi(
     level = checked_level(interval)
     days, store = Days(since, until), journeys.store
     whole = ledger(journeys, models, interval=level)
-    records = read_records(store)
-    lines = paid_lines(records)
-    costs = cost_rows(records, lines, store.costs)
-    undated = costs["day"].isna().to_numpy() & (days == Days())
-    costs = costs[days.hold(costs["day"]) | undated].reset_index(drop=True)
     returns = return_curves(store, since=since, until=until)
     book = _of_days(whole, days, returns)
-    reach = reach_of(journeys, costs, hosts_of(records))
     lead, why = leading(book, headline)
-    of_orders = costs["order"].isin(book.orders["order_id"])
-    own = _own_costs(costs[of_orders], book.orders)
-    parts, sums, unplaced = [], [], {}
+    records = read_records(store)
+    lines, on_air = paid_lines(records), hosts_of(records).days
+    units = lines["units"].where(lines["is_revenue"], 0).groupby(lines["order"]).sum()
+    costs = _counted(cost_rows(records, lines, store.costs), days, store.costs)
+    follow = costs["order"].isin(book.orders["order_id"]) & (costs["rule"] != "none")
+    own, wide = _own_costs(costs[follow], book.orders), costs[~follow]
+    reach = reach_of(journeys, wide, on_air[days.hold(on_air["day"])])
+    tables, sums, unplaced = [], [], {}
     for model in book.models:
         mine = book.entries[(book.entries["model"] == model).to_numpy()]
-        totals = _totals(mine)
-        follow = _followed(mine, own)
-        placed = placed_costs(costs[~of_orders], reach, totals, store.costs)
+        totals = _totals(mine, book.orders, units)
+        followed = _followed(mine, own)
+        placed = placed_costs(wide, reach, totals)
         unplaced[model] = placed.unplaced
-        kinds = pd.concat([follow, placed.by_channel])
+        kinds = pd.concat([followed, placed.by_channel])
         kinds = kinds.groupby(["channel", "kind"], sort=True)["amount_fen"].sum().reset_index()
         sums.append(kinds.assign(model=model))
-        coming = returns.expected_by(_whole_parts(mine)).set_index("label")["sd_fen"]
-        kept = book.orders["net_expected_fen"].to_numpy(float)
-        left = kept - own.sum(axis="columns").to_numpy()
-        moves = _moves(whole, model)
-        margins = {
-            name: np.hypot(sampled, coming.reindex(sampled.index).to_numpy()) * _t(level)
-            for name, sampled in (
-                ("net", _sampling_errors(mine, book.orders, kept, moves)),
-                ("left", _sampling_errors(mine, book.orders, left, moves)),
-            )
-        }
-        growing = follow.groupby("channel")["amount_fen"].sum()
-        parts.append(_table(model, totals, kinds, growing, margins))
+        margins = _margins(mine, book.orders, own, _moves(whole, model), returns, level)
+        growing = followed.groupby("channel")["amount_fen"].sum()
+        tables.append(_table(model, totals, kinds, growing, margins))
     return Roi(
-        channels=pd.concat(parts, ignore_index=True),
+        channels=pd.concat(tables, ignore_index=True),
         costs=pd.concat(sums, ignore_index=True)[["model", "channel", "kind", "amount_fen"]],
+        cost_fen=int(costs["amount_fen"].sum()),
         unplaced=unplaced[lead].reset_index(drop=True),
         live=_live(reach),
         headline=lead,
@@ -250,15 +249,48 @@ def roi(
     )
 
 
+def _counted(costs: pd.DataFrame, days: Days, rules: CostRules) -> pd.DataFrame:
+    """Return the costs of some days, with the rule of each; of all days, the undated ones too."""
+    undated = costs["day"].isna().to_numpy() & (days == Days())
+    costs = costs[days.hold(costs["day"]) | undated].reset_index(drop=True)
+    return costs.assign(rule=spread_by(costs, rules))
+
+
+def _margins(
+    entries: pd.DataFrame,
+    orders: pd.DataFrame,
+    own: pd.DataFrame,
+    moves: NDArray[np.float64],
+    returns: ReturnCurves,
+    level: float,
+) -> dict[str, pd.Series[float]]:
+    """Return, by channel, half the interval of expected net, and of what its own costs leave."""
+    parts = pd.DataFrame(
+        {
+            "order": entries["order_id"].astype("str"),
+            "label": entries["channel"].astype("str"),
+            "share": entries["share"],
+        }
+    )
+    # Where no refund was ever told of, nothing is known of what will come back.
+    coming = returns.expected_by(parts).set_index("label")["sd_fen"].fillna(0.0)
+    kept = orders["net_expected_fen"].to_numpy(float)
+    left = kept - own.sum(axis="columns").to_numpy()
+    errors = {
+        name: _sampling_errors(entries, orders, worth, moves)
+        for name, worth in (("net", kept), ("left", left))
+    }
+    width = float(jackknife.half_width(np.ones(1), level, BLOCKS)[0])
+    return {
+        name: width * np.hypot(sampled, coming.reindex(sampled.index).to_numpy())
+        for name, sampled in errors.items()
+    }
+
+
 def _live(reach: Reach) -> pd.DataFrame:
     """Return the channel of each session."""
     found = reach.rows[reach.rows["scope"] == "session"].rename(columns={"key": "session"})
     return found[["session", "channel"]].reset_index(drop=True)
-
-
-def _t(level: float) -> float:
-    """Return how many standard errors an interval reaches to either side."""
-    return float(jackknife.half_width(np.ones(1), level, BLOCKS)[0])
 
 
 def _of_days(whole: Ledger, days: Days, returns: ReturnCurves) -> Ledger:
@@ -317,10 +349,13 @@ def leading(book: Ledger, wanted: str) -> tuple[str, str]:
     )
 
 
-def _totals(entries: pd.DataFrame) -> pd.DataFrame:
-    """Return what each channel is credited with: channel, orders, gross_fen, net_fen ..."""
-    sums = {"orders": ("share", "sum")} | {name: (name, "sum") for name in _MONEY}
-    found = entries.groupby("channel", observed=True, sort=True).agg(**sums).reset_index()
+def _totals(entries: pd.DataFrame, orders: pd.DataFrame, units: pd.Series[int]) -> pd.DataFrame:
+    """Return what each channel is credited with: channel, orders, units, gross_fen, net_fen ..."""
+    sold = units.reindex(orders["order_id"], fill_value=0).to_numpy(float)
+    mine = entries.assign(units=entries["share"] * sold[_order_rows(entries, orders)])
+    sums = {"orders": ("share", "sum"), "units": ("units", "sum")}
+    sums |= {name: (name, "sum") for name in _MONEY}
+    found = mine.groupby("channel", observed=True, sort=True).agg(**sums).reset_index()
     return found.astype({"channel": "str"})
 
 
@@ -355,17 +390,6 @@ def _followed(entries: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
         )
     found = pd.concat(parts)
     return found[found["amount_fen"] != 0].astype({"channel": "str"})
-
-
-def _whole_parts(entries: pd.DataFrame) -> pd.DataFrame:
-    """Return which part of which order each channel has."""
-    return pd.DataFrame(
-        {
-            "order": entries["order_id"].astype("str"),
-            "label": entries["channel"].astype("str"),
-            "share": entries["share"],
-        }
-    )
 
 
 def _moves(whole: Ledger, model: str) -> NDArray[np.float64]:
@@ -426,7 +450,7 @@ def _table(
     cost = kinds.groupby("channel")["amount_fen"].sum()
     spend = kinds[kinds["kind"].isin(SPEND)].groupby("channel")["amount_fen"].sum()
     ads = kinds[kinds["kind"] == "ads"].groupby("channel")["amount_fen"].sum()
-    found = totals.set_index("channel")
+    found = totals.drop(columns="units").set_index("channel")
     found = found.reindex(found.index.union(cost.index)).fillna(0)
     found = found.astype(dict.fromkeys(_MONEY, np.int64))
 
@@ -447,6 +471,8 @@ def _table(
         found["gross_fen"] > 0
     )
     fixed = (found["cost_fen"] - of(growing)).clip(lower=0)
+    kept = found["net_expected_fen"]
+    found["margin"] = found["contribution_expected_fen"] / kept.where(kept > 0)
     found["roas"] = found["gross_fen"] / of(ads).where(of(ads) > 0)
     found["contribution_roi"] = found["contribution_expected_fen"] / found["spend_fen"].where(
         found["spend_fen"] > 0

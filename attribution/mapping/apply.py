@@ -431,6 +431,21 @@ class _Rows:
         for fault in word(leaf, codes=codes).faults:
             remedy = "Convert the amounts to yuan first, or leave these rows out with `skip`."
             self.faults.append(("currency", fault._replace(expected="CNY", remedy=remedy)))
+            self.same_order(fault.rows)
+
+    def same_order(self, foreign: NDArray[np.int64]) -> None:
+        """Refuse the other rows of orders of which some are in another currency: none is whole."""
+        order = self.arrays.get("order_id")
+        if order is None or not len(foreign):
+            return
+        asked = order.take(pa.array(foreign)).drop_null()
+        others = flags(pc.is_in(order, value_set=asked))
+        others[foreign] = False
+        rows = np.flatnonzero(others)
+        if len(rows):
+            found = pa.repeat(pa.scalar("an order in two currencies"), len(rows))
+            remedy = "Convert all of the order's amounts to yuan first."
+            self.faults.append(("currency", Fault(rows, found, "one currency, CNY", remedy)))
 
     def clock(self) -> None:
         """Refuse what happened long after it was received: one of the two clocks is wrong."""

@@ -122,10 +122,11 @@ def by_order(report: DiffReport) -> Fragment:
     kinds = ["sum", *[""] * (len(body) - 2), "sum"]
     grid = table(head, body, kinds=["name", "plot", "low", ""], rows=kinds, name="plots")
     largest = rows.iloc[int(rows["change_fen"].abs().to_numpy().argmax())]
-    amount = words.signed(float(largest["change_fen"]), unit)
+    change = float(largest["change_fen"])
+    amount = ("+" if change > 0 else "") + words.money(change)
     why = words(WHY[str(largest["why"])])
-    title = words("diff_order_title", why=why, amount=amount, unit=unit.label)
-    if not largest["change_fen"]:
+    title = words("diff_order_title", why=why, amount=amount)
+    if not change:
         title = words("diff_order_none")
     return page(
         words.language,
@@ -136,9 +137,10 @@ def by_order(report: DiffReport) -> Fragment:
 def _first(report: DiffReport) -> Markup:
     words, unit = report.words, report.unit
     sums = report.now.entries.groupby("channel")["net_fen"].sum()
-    shown = sums.sort_values(ascending=False, kind="stable").head(_SHOWN)
+    ranked = sums.sort_values(ascending=False, kind="stable")
+    shown, rest = ranked.head(_SHOWN), ranked.iloc[_SHOWN:]
     scale = charts.nice_scale(0.0, float(shown.max()) if len(shown) else 1.0, 4)
-    body = [
+    body: list[list[Markup | str]] = [
         [
             Markup('<td class="name" title="{0}">{0}</td>').format(report.named(str(name))),
             bar_row(scale, [Bar(0, float(amount), "bar")],
@@ -147,8 +149,13 @@ def _first(report: DiffReport) -> Markup:
         ]
         for name, amount in shown.items()
     ]  # fmt: skip
+    if len(rest):
+        name = words("other_channels", count=words.count(len(rest)))
+        body.append([name, "", words.written(float(rest.sum()), unit)])
+    body.append([words("diff_total"), "", words.written(float(sums.sum()), unit)])
     head = [words("channel"), "", f"{words('diff_net')} {unit.label}"]
-    grid = table(head, body, kinds=["name", "plot", ""], name="plots")
+    rows = [""] * len(shown) + ["rest"] * bool(len(rest)) + ["sum"]
+    grid = table(head, body, kinds=["name", "plot", ""], rows=rows, name="plots")
     return section(words("diff_basis_kicker"), words("diff_basis_title"), figure(grid))
 
 
@@ -174,7 +181,7 @@ def by_channel(report: DiffReport) -> Fragment:
         cell = Markup('<td class="name" title="{0}">{0}</td>').format(name)
         body.append([cell, bar, *ends, words.signed(change, unit), *parts])
     if len(rest):
-        body.append(_summed(report, words("other_channels", count=len(rest)), rest))
+        body.append(_summed(report, words("other_channels", count=words.count(len(rest))), rest))
     body.append(_summed(report, words("diff_total"), found.channels))
     head = [
         words("channel"),

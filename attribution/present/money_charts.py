@@ -33,7 +33,7 @@ class Bar(NamedTuple):
 
 
 class Dot(NamedTuple):
-    """An estimate with its interval, and what is made of it: profit, loss, unclear, depends."""
+    """An estimate with its interval, and what is made of it, as `Roi.verdicts` says."""
 
     value: float
     low: float
@@ -90,17 +90,17 @@ def dot_plot(
     drawn = []
     for tick in scale.ticks:
         kind = "axis" if tick == 0 else "grid"
-        drawn.append(_line(kind, 6, 100, y(tick), y(tick)))
-        drawn.append(_text("5%", y(tick) + 4, written(tick), "end"))
+        drawn.append(_line(kind, 0, 100, y(tick), y(tick)))
+        drawn.append(_text("0", y(tick) - 3, written(tick), "start"))
     for place, (dot, name) in enumerate(zip(dots, names, strict=True)):
-        x = 8 + 90 * (place + 0.5) / max(1, len(dots))
+        x = 14 + 85 * (place + 0.5) / max(1, len(dots))
         stroke = _line(f"interval {dot.verdict}", x, x, y(dot.low), y(dot.high))
         shape = _shape(dot, f"{x:.2f}%", y(dot.value))
         drawn.append(Markup("<g><title>{}</title>{}{}</g>").format(name, stroke, shape))
     if dots:
-        drawn.append(_text("8%", y(dots[0].high) - 6, names[0], "start"))
+        drawn.append(_text("14%", y(dots[0].high) - 6, names[0], "start"))
     if len(dots) > 1:
-        drawn.append(_text("98%", _HIGH + 12, names[-1], "end"))
+        drawn.append(_text("100%", _HIGH + 12, names[-1], "end"))
     return _svg(_HIGH + 16, drawn, label)
 
 
@@ -169,8 +169,12 @@ def mark(kind: str) -> Markup:
 
 
 def _shape(dot: Dot, x: str, y: float) -> Markup:
-    """Return a dot; colour never speaks alone: a loss points down, what is unclear is hollow."""
+    """Return a dot; colour never speaks alone: a loss points down, what is unclear is hollow.
+
+    What was never measured is a dash.
+    """
     inner = {
+        "unseen": Markup('<rect class="dot unseen" x="-5" y="-1" width="10" height="2"/>'),
         "loss": Markup('<path class="dot loss" d="M-5 -4 L5 -4 L0 5 Z"/>'),
         "unclear": Markup('<circle class="dot unclear" r="4"/>'),
         "depends": Markup(

@@ -83,7 +83,7 @@ class OverviewReport:
         """Expected net by channel (rows) and model (columns), the headline's largest first."""
         table_ = self.roi.channels.pivot_table(
             "net_expected_fen", "channel", "model", fill_value=0.0, sort=False
-        )[list(self.roi.ledger.models)]
+        ).reindex(columns=list(self.roi.ledger.models))
         inner = table_.drop(index=[UNATTRIBUTED, UNALLOCATED], errors="ignore")
         return inner.sort_values([self.roi.headline], ascending=False, kind="stable")
 
@@ -145,7 +145,9 @@ def opening(report: OverviewReport) -> Fragment:
                 level=f"{100 * report.roi.interval:.4g}%",
                 low=words.money(total["low_fen"]),
                 high=words.money(total["high_fen"]),
-            ),
+            )
+            if total["low_fen"] < total["high_fen"]
+            else "",
             _against_before(report),
         )
     head = Markup('<p class="kicker">{}</p><h1>{}</h1><p>{}</p>').format(kicker, finding, detail)
@@ -363,7 +365,7 @@ def _set_aside(report: OverviewReport) -> list[Item]:
 
 def who_and_what_changed(report: OverviewReport) -> Fragment:
     """Return who brought it under all models, and what changed since the run before."""
-    parts = row("wide-left", _who(report), _changed(report))
+    parts = row("wide-left front-low", _who(report), _changed(report))
     return page(report.words.language, parts)
 
 
@@ -404,8 +406,8 @@ def _who(report: OverviewReport) -> Markup:
         kinds.append("")
     if len(rest):
         sums = rest[lead].sum()
-        body.append([words("other_channels", count=len(rest)), "", words.written(sums, unit), "",
-                     words.percent(sums / net, 1), ""])  # fmt: skip
+        others = words("other_channels", count=words.count(len(rest)))
+        body.append([others, "", words.written(sums, unit), "", words.percent(sums / net, 1), ""])
         kinds.append("rest")
     lost = float(report.lead["net_expected_fen"].get(UNATTRIBUTED, 0.0))
     if lost:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from attribution.names import DEFAULT_TIMEZONE, ORGANIC, UNATTRIBUTED, VALUE
 from attribution.present.markup import section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from markupsafe import Markup
@@ -32,6 +33,7 @@ __all__ = [
     "Report",
     "nothing",
     "sentences",
+    "source_text",
 ]
 
 HOLDS = 0.40  # a spread within this share of the headline figure
@@ -213,6 +215,15 @@ class Report:
         if hours < 24 or hours % 24:
             return self.words("hours", n=f"{hours:g}")
         return self.words("days", n=f"{hours / 24:g}")
+
+
+def source_text(words: Words, inputs: Sequence[str | Mapping[str, str]]) -> str:
+    """Return what a report calls its input: its files, or how many a store was made from."""
+    batches = [each for each in inputs if not isinstance(each, str)]
+    if batches:
+        sources = len({each["source"] for each in batches})
+        return words("read_store", files=words.count(len(batches)), sources=words.count(sources))
+    return ", ".join(Path(each).name for each in inputs if isinstance(each, str))
 
 
 def sentences(words: Words, *parts: str) -> str:

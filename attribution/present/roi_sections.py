@@ -50,12 +50,14 @@ __all__ = [
 _SHOWN = 14
 _OFFERS = 12
 _PLOTTED = 60  # sessions a plot can hold
+_SESSIONS = 40  # sessions of which each has a row
 _MINUTES = 3  # sessions shown minute by minute
 _VERDICTS = {
     "profit": "roi_profit",
     "loss": "roi_loss",
     "unclear": "roi_unclear",
     "depends": "roi_depends",
+    "unseen": "roi_unseen",
 }
 KINDS = {
     "goods": "roi_kind_goods",
@@ -154,6 +156,10 @@ class RoiReport:
         """Return a ratio of two amounts."""
         return "–" if np.isnan(number) else self.words.ratio(float(number))
 
+    def share(self, number: float) -> str:
+        """Return a part of an amount; a dash where it is not known."""
+        return "–" if np.isnan(number) else self.words.percent(float(number))
+
     def span(self, low: float, high: float) -> str:
         """Return an interval in the unit of columns."""
         if np.isnan(low) or low == high:
@@ -238,11 +244,15 @@ def profit_and_loss(report: RoiReport) -> Fragment:
     ]
     head = [words("roi_step"), "", report.unit.label, words("roi_of_kept")]
     grid = table(head, body, kinds=["name", "plot", "", "low"], name="plots")
-    note = words(
-        "roi_pl_note",
-        level=report.level,
-        low=words.money(ends[0]),
-        high=words.money(ends[1]),
+    note = (
+        words(
+            "roi_pl_note",
+            level=report.level,
+            low=words.money(ends[0]),
+            high=words.money(ends[1]),
+        )
+        if ends[0] < ends[1]
+        else ""
     )
     return page(
         words.language,
@@ -282,12 +292,12 @@ def _legend(marks: Sequence[tuple[str, str]]) -> Markup:
 def by_channel(report: RoiReport) -> Fragment:
     """Return revenue, cost and what is left of every channel, with verdicts."""
     words, found = report.words, report.channels
-    if found.empty:
+    if report.lead.empty:
         return page(words.language, section(words("roi_channel_kicker"), words("roi_nothing")))
     kept = _weighty(found)
     shown, rest = found[kept], found[~kept]
     ends = shown[["low_fen", "high_fen", "contribution_expected_fen"]].to_numpy(float)
-    scale = charts.nice_scale(float(ends.min()), float(ends.max()), 4)
+    scale = charts.nice_scale(ends.min(initial=0.0), ends.max(initial=0.0), 4)
     body, kinds = [], []
     for row in shown.to_dict("records"):
         dot = Dot(row["contribution_expected_fen"], row["low_fen"], row["high_fen"], row["verdict"])
@@ -313,6 +323,9 @@ def by_channel(report: RoiReport) -> Fragment:
             report.yuan(total["contribution_expected_fen"]),
             report.span(total["low_fen"], total["high_fen"]),
             "",
+            report.share(
+                total["contribution_expected_fen"] / (total["net_expected_fen"] or np.nan)
+            ),
             report.ratio(total["contribution_expected_fen"] / (total["spend_fen"] or np.nan)),
             *[""] * 4,
         ]
@@ -327,6 +340,7 @@ def by_channel(report: RoiReport) -> Fragment:
         f"{words('roi_left')} {unit}",
         f"{words('roi_interval', level=report.level)} {unit}",
         words("roi_models"),
+        words("roi_margin"),
         words("roi_roi"),
         words("roi_roas"),
         f"{words('roi_per_order')} {words.currency}",
@@ -336,7 +350,7 @@ def by_channel(report: RoiReport) -> Fragment:
     grid = table(
         head,
         body,
-        kinds=["name", "low", "low", "plot", "", "low", "rank", *["low"] * 4, "verdict"],
+        kinds=["name", "low", "low", "plot", "", "low", "rank", *["low"] * 5, "verdict"],
         rows=kinds,
         name="plots money",
     )
@@ -372,6 +386,7 @@ def _channel_row(
         report.yuan(row["contribution_expected_fen"]),
         report.span(row["low_fen"], row["high_fen"]),
         profitable,
+        report.share(row["margin"]),
         report.ratio(row["contribution_roi"]),
         report.ratio(row["roas"]),
         "–" if np.isnan(cost) else words.count(round(cost / words.minor, 1)),
@@ -384,13 +399,14 @@ def _rest_row(report: RoiReport, rest: pd.DataFrame) -> list[Markup | str]:
     sums = rest[["net_expected_fen", "spend_fen", "contribution_expected_fen"]].sum()
     spend = sums["spend_fen"] or np.nan
     return [
-        report.words("other_channels", count=len(rest)),
+        report.words("other_channels", count=report.words.count(len(rest))),
         report.yuan(sums["net_expected_fen"]),
         report.yuan(sums["spend_fen"]),
         "",
         report.yuan(sums["contribution_expected_fen"]),
         "",
         "",
+        report.share(sums["contribution_expected_fen"] / (sums["net_expected_fen"] or np.nan)),
         report.ratio(sums["contribution_expected_fen"] / spend),
         *[""] * 4,
     ]
@@ -428,13 +444,14 @@ def _spoken(report: RoiReport, row: Mapping[Hashable, Any]) -> str:
 
 def _channel_title(report: RoiReport) -> str:
     words, found = report.words, report.channels
-    counts = found["verdict"].value_counts()
-    losing = found[found["verdict"] == "loss"]
+    if found.empty:
+        return words("roi_channel_none")
+    profit, losing = (found["verdict"] == "profit").sum(), found[found["verdict"] == "loss"]
     said = words(
         "roi_channel_title",
-        profit=words.count(int(counts.get("profit", 0))),
+        profit=words.count(profit),
         total=words.count(len(found)),
-        open=words.count(int(counts.get("unclear", 0) + counts.get("depends", 0))),
+        open=words.count(len(found) - profit - len(losing)),
     )
     if losing.empty:
         return said
@@ -457,48 +474,38 @@ def _unplaced(report: RoiReport) -> Markup:
         )
         for kind, why, amount in rest.itertuples(index=False, name=None)
     ]
-    return Markup('<p class="after">{}{}</p>').format(
-        words("roi_unplaced"), words("list_semicolon").join(parts)
+    return Markup('<p class="after">{}</p>').format(
+        words("roi_unplaced", parts=words("list_semicolon").join(parts))
     )
 
 
 def by_session(report: RoiReport) -> Fragment:
     """Return every session: what it is credited with, and what was sold in it."""
-    words, books = report.words, report.books
-    held = books[~books["session"].isin((NO_SESSION, UNALLOCATED))]
-    if held.empty:
+    words, named = report.words, _sessions(report)
+    if named.empty:
         return page(words.language, section(words("roi_session_kicker"), words("roi_no_session")))
-    lead = report.sessions.channels
-    lead = lead[lead["model"] == report.sessions.headline].set_index("channel")
-    names = report.names.drop_duplicates("session").set_index("session")["channel"]
-    named = held.assign(channel=held["session"].map(names))
-    named["channel"] = named["channel"].fillna(named["title"]).fillna(named["session"])
-    columns_ = ["contribution_expected_fen", "low_fen", "high_fen"]
-    credited = lead[columns_].reindex(named["channel"]).set_axis(named.index)
-    named = named.assign(**{f"credited_{name}": credited[name] for name in columns_})
-    named = named.sort_values(
-        "credited_contribution_expected_fen", ascending=False, kind="stable", ignore_index=True
+    counts = named["verdict"].value_counts()
+    profit, loss = int(counts.get("profit", 0)), int(counts.get("loss", 0))
+    title = words(
+        "roi_session_title",
+        model=words.model(report.roi.headline),
+        total=words.count(len(named)),
+        profit=words.count(profit),
+        loss=words.count(loss),
+        open=words.count(len(named) - profit - loss),
     )
-    plotted = named[named["credited_low_fen"].notna()]
+    plotted = named[named["verdict"].notna()]
     if len(plotted) > _PLOTTED:
         half = _PLOTTED // 2
         plotted = pd.concat([plotted.head(half), plotted.tail(half)])
-    dots = [
-        Dot(value, low, high, _sign(low, high))
-        for value, low, high in plotted[[f"credited_{n}" for n in columns_]].itertuples(
-            index=False, name=None
-        )
-    ]
-    counts = pd.Series([dot.verdict for dot in dots]).value_counts()
-    kinds = {kind: int(counts.get(kind, 0)) for kind in ("profit", "unclear", "loss")}
-    title = words("roi_session_title", model=words.model(report.roi.headline), **kinds)
-    ends = [end for dot in dots for end in (dot.low, dot.high)]
+    dots = [Dot(*row) for row in plotted[[*_CREDITED, "verdict"]].itertuples(index=False)]
     drawing = Markup("")
     if dots:
-        scale = charts.nice_scale(min(ends), max(ends), 4)
+        scale = charts.nice_scale(min(dot.low for dot in dots), max(dot.high for dot in dots), 4)
         unit = report.unit
+        kinds = [kind for kind in _VERDICTS if kind in set(plotted["verdict"])]
         drawing = figure(
-            _legend([(kind, words(_VERDICTS[kind])) for kind in ("profit", "unclear", "loss")])
+            _legend([(kind, words(_VERDICTS[kind])) for kind in kinds])
             + dot_plot(scale, dots, plotted["channel"].tolist(),
                        lambda t: words.tick(t, unit), title),
             words("roi_session_note", level=report.level, unit=unit.label),
@@ -509,13 +516,26 @@ def by_session(report: RoiReport) -> Fragment:
     )
 
 
-def _sign(low: float, high: float) -> str:
-    return "profit" if low > 0 else "loss" if high < 0 else "unclear"
+_CREDITED = ["credited_fen", "low_fen", "high_fen"]
+
+
+def _sessions(report: RoiReport) -> pd.DataFrame:
+    """Return the books of sessions with what each is credited with, the largest first."""
+    held = report.books[~report.books["session"].isin((NO_SESSION, UNALLOCATED))]
+    names = report.names.drop_duplicates("session").set_index("session")["channel"]
+    named = held.assign(channel=held["session"].map(names))
+    named["channel"] = named["channel"].fillna(named["title"]).fillna(named["session"])
+    lead = report.sessions.channels.rename(columns={"contribution_expected_fen": "credited_fen"})
+    lead = lead.loc[lead["model"] == report.sessions.headline, ["channel", *_CREDITED]]
+    known = lead.merge(report.sessions.verdicts(), on="channel", how="left")
+    named = named.merge(known[["channel", *_CREDITED, "verdict"]], on="channel", how="left")
+    return named.sort_values("credited_fen", ascending=False, kind="stable", ignore_index=True)
 
 
 def _session_table(report: RoiReport, named: pd.DataFrame) -> Markup:
     words, unit = report.words, report.unit.label
-    body = [
+    half, few = _SESSIONS // 2, len(named) <= _SESSIONS
+    body: list[list[Markup | str]] = [
         [
             Markup('<td class="name" title="{}">{}</td>').format(
                 row["title"] if isinstance(row["title"], str) else row["channel"], row["channel"]
@@ -526,11 +546,19 @@ def _session_table(report: RoiReport, named: pd.DataFrame) -> Markup:
             report.yuan(row["net_expected_fen"]),
             report.yuan(row["cost_fen"]),
             report.yuan(row["contribution_expected_fen"]),
-            report.yuan(row["credited_contribution_expected_fen"]),
-            report.span(row["credited_low_fen"], row["credited_high_fen"]),
+            report.yuan(row["credited_fen"]),
+            report.span(row["low_fen"], row["high_fen"]),
         ]
-        for row in named.to_dict("records")
+        for row in (named if few else pd.concat([named.head(half), named.tail(half)])).to_dict(
+            "records"
+        )
     ]
+    kinds = [""] * len(body)
+    if not few:
+        between = named.iloc[half:-half]
+        name = words("roi_other_sessions", count=words.count(len(between)))
+        body.insert(half, _book_row(report, name, between[_BOOKED].sum().to_dict()))
+        kinds.insert(half, "rest")
     outside = report.books[report.books["session"].isin((NO_SESSION, UNALLOCATED))]
     rest = {NO_SESSION: "roi_elsewhere", UNALLOCATED: "roi_unallocated"}
     body += [
@@ -545,7 +573,7 @@ def _session_table(report: RoiReport, named: pd.DataFrame) -> Markup:
         )),
         f"{words('roi_interval', level=report.level)} {unit}",
     ]  # fmt: skip
-    rows = [""] * len(named) + ["rest"] * len(outside) + ["sum"]
+    rows = [*kinds, *["rest"] * len(outside), "sum"]
     return table(head, body, kinds=["name", *[""] * 8], rows=rows, name="sessions")
 
 
@@ -584,7 +612,7 @@ def by_offer(report: RoiReport) -> Fragment:
         body.append(
             [
                 Markup('<td class="name" title="{0}">{0}</td>').format(row["explanation"]),
-                Markup('<td class="name" title="{0}">{0}</td>').format(where),
+                Markup('<td class="name low" title="{0}">{0}</td>').format(where),
                 bar_row(scale, pieces, said),
                 words.count(row["orders"]),
                 report.yuan(gross),
@@ -596,7 +624,8 @@ def by_offer(report: RoiReport) -> Fragment:
         sums = rest[_BOOKED].sum()
         body.append(
             [
-                words("roi_other_offers", count=len(rest)), "", "", words.count(sums["orders"]),
+                words("roi_other_offers", count=words.count(len(rest))), "", "",
+                words.count(sums["orders"]),
                 report.yuan(sums["gross_fen"]), report.yuan(sums["net_expected_fen"]),
                 report.yuan(sums["contribution_expected_fen"]),
             ]
@@ -671,7 +700,7 @@ def by_minute(report: RoiReport) -> Fragment:
             words("roi_minute_kicker"),
             title,
             figure(joined(drawings), words("roi_minute_note")),
-            table(head, rows, kinds=["name", "", "", "", ""]),
+            table(head, rows, kinds=["name", "", "", "", ""], name="sessions"),
         ),
     )
 
@@ -686,7 +715,7 @@ def as_printed(report: RoiReport, printed: pd.DataFrame, claims: Claims) -> Frag
     scale = charts.nice_scale(0.0, largest, 4)
     body = []
     for row in printed.sort_values("ads_fen", ascending=False, kind="stable").to_dict("records"):
-        name = claims.rules[row["claimer"]].name(words.language)
+        name = _claimer(claims, row["claimer"], words)
         figures = [np.nan if pd.isna(row[each]) else float(row[each]) for each in readings]
         stands = 0.0 if np.isnan(figures[1]) else min(figures[1], figures[0])
         pieces = [Bar(0, stands, "bar"), Bar(stands, figures[0], "outline")]
@@ -699,7 +728,7 @@ def as_printed(report: RoiReport, printed: pd.DataFrame, claims: Claims) -> Frag
             ]
         )
     worst = printed.iloc[int(printed["printed"].astype(float).to_numpy().argmax())]
-    named = claims.rules[worst["claimer"]].name(words.language)
+    named = _claimer(claims, worst["claimer"], words)
     title = words("roi_printed_title", name=named, printed=report.ratio(float(worst["printed"])))
     head = [
         words("roi_printed_claimer"),
@@ -715,6 +744,11 @@ def as_printed(report: RoiReport, printed: pd.DataFrame, claims: Claims) -> Frag
         words.language,
         section(words("roi_printed_kicker"), title, figure(grid, words("roi_printed_note"))),
     )
+
+
+def _claimer(claims: Claims, claimer: str, words: Words) -> str:
+    rule = claims.rules.get(claimer)
+    return claimer if rule is None else rule.name(words.language)
 
 
 def closing(report: RoiReport) -> Fragment:

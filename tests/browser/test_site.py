@@ -72,6 +72,15 @@ def background(page: Page) -> str:
 LIGHT, DARK = "rgb(252, 252, 251)", "rgb(18, 23, 29)"
 
 
+def test_the_overview_fits_one_screen_but_for_its_last_line(desk: Page, site: Site) -> None:
+    desk.goto(site.address("overview"))
+    rows = desk.locator(".ar .row")
+    assert rows.count() == 2
+    box = rows.nth(1).bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 900
+
+
 def test_every_page_loads_fits_draws_and_asks_for_nothing(site: Site, page: Page) -> None:
     width = page.viewport_size["width"]
     dark = page.evaluate("matchMedia('(prefers-color-scheme:dark)').matches")

@@ -490,9 +490,19 @@ def test_amounts_in_yuan(tmp_path, code):
 
 
 def test_amounts_in_another_currency_are_refused(tmp_path):
-    made = run(tmp_path, orders(head='currency = "cur"'), [{**ORDER, "cur": "USD"}, ORDER])
+    other = {**ORDER, "id": "other"}
+    made = run(tmp_path, orders(head='currency = "cur"'), [{**ORDER, "cur": "USD"}, other])
     assert refused(made, "_row", "column", "found", "expected") == [(1, "currency", "USD", "CNY")]
     assert run(tmp_path, orders(head='currency = "cur"'), [ORDER]).rejected.num_rows == 0
+
+
+def test_an_order_in_two_currencies_is_refused_whole(tmp_path):
+    rows = [{**ORDER, "cur": "CNY"}, {**ORDER, "cur": "USD"}, {**ORDER, "id": "other"}]
+    made = run(tmp_path, orders(head='currency = "cur"'), rows)
+    assert sorted(refused(made, "_row", "column", "found", "expected")) == [
+        (1, "currency", "an order in two currencies", "one currency, CNY"),
+        (2, "currency", "USD", "CNY"),
+    ]
 
 
 # ---------------------------------------------------------------------- touchpoints

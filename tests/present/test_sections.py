@@ -14,7 +14,13 @@ import pytest
 from attribution import Journeys, compare, default_models, usable_models
 from attribution.model import example_journeys
 from attribution.names import UNATTRIBUTED
-from attribution.present import charts, credit_sections, flow, journey_sections, overview
+from attribution.present import (
+    charts,
+    comparison_sections,
+    credit_sections,
+    flow,
+    journey_sections,
+)
 from attribution.present.report import Report
 from attribution.present.tables import guarded
 from attribution.present.words import LANGUAGES, Words, words_in
@@ -39,13 +45,13 @@ def report_on(
 
 def whole(report: Report) -> str:
     sections = (
-        overview.opening,
-        overview.what_was_read,
+        comparison_sections.opening,
+        comparison_sections.what_was_read,
         credit_sections.credit_by_model,
         credit_sections.exact_and_distances,
         journey_sections.graph_and_removal,
         journey_sections.shape_of_journeys,
-        overview.closing,
+        comparison_sections.closing,
     )
     return "".join(section(report)._repr_html_() for section in sections)
 
@@ -127,7 +133,7 @@ def test_intervals_are_drawn_said_and_explained() -> None:
     assert 3 < widths.mean() < 40
     caption = "90% intervals: person-block jackknife, 64 blocks; sampling error only"
     assert f"<figcaption>{caption}</figcaption>" in html
-    assert caption in overview.closing(report)._repr_html_()
+    assert caption in comparison_sections.closing(report)._repr_html_()
     exact = str(credit_sections._exact(report))
     ends = "–".join(report.words.written(float(x), report.unit) for x in (low, high))
     assert f'title="{ends}"' in exact

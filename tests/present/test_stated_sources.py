@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from attribution import Journeys, compare, default_models
-from attribution.present import credit_sections, journey_sections, overview
-from attribution.present.report import Report
+from attribution.present import comparison_sections, credit_sections, journey_sections
+from attribution.present.report import Report, source_text
 from attribution.present.words import LANGUAGES, words_in
 
 NOON = pd.Timestamp("2026-11-11 12:00", tz="UTC")
@@ -62,7 +62,7 @@ def rows_of(html: str) -> dict[str, list[str]]:
 
 
 def test_the_finding_owns_what_only_orders_state() -> None:
-    text = text_of(overview.opening(report_on()))
+    text = text_of(comparison_sections.opening(report_on()))
     assert "to another channel, or to none" in text
     assert "¥60k from 6 orders with a known touchpoint" in text
     assert "¥5,000 from 1 order unattributed in every model" in text
@@ -70,7 +70,7 @@ def test_the_finding_owns_what_only_orders_state() -> None:
 
 
 def test_what_was_read_says_level_money_and_stated_sources() -> None:
-    text = text_of(overview.what_was_read(report_on()))
+    text = text_of(comparison_sections.what_was_read(report_on()))
     assert "down to the streamer" in text
     assert "gross: what was paid for goods, before refunds" in text
     assert "3 orders met no observed touchpoint" in text
@@ -113,7 +113,7 @@ def test_how_journeys_run_is_told_from_what_was_observed() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_amounts_are_yuan_on_the_page_and_fen_in_the_tables(language: str) -> None:
     report = report_on(language)
-    text = text_of(credit_sections.exact_and_distances(report), overview.closing(report))
+    text = text_of(credit_sections.exact_and_distances(report), comparison_sections.closing(report))
     assert {"en": "in fen and orders", "zh": "以分为单位"}[language] in text
     assert {"en": "in the tables in fen", "zh": "表格中为分"}[language] in text
     assert {"en": "the same ¥65k", "zh": "¥6.5万"}[language] in text
@@ -126,17 +126,15 @@ def test_money_is_called_what_it_is() -> None:
 
 def test_inputs_are_named_by_their_files_or_counted() -> None:
     words = words_in("en")
-    assert overview.source_text(words, ["/a/b/t.csv", "o.csv"]) == "t.csv, o.csv"
+    assert source_text(words, ["/a/b/t.csv", "o.csv"]) == "t.csv, o.csv"
     batches = [{"source": "s", "file": name, "sha256": "0"} for name in "ab"]
-    assert overview.source_text(words, batches) == (
-        "2 files of 1 source, as ingested into the store"
-    )
+    assert source_text(words, batches) == ("2 files of 1 source, as ingested into the store")
 
 
 def test_a_channel_that_only_some_models_credit_does_not_hold() -> None:
     report = report_on()
     assert report.spread.loc["room", "headline"] == 0
     assert report.spread.loc["room", "spread"] == float("inf")
-    assert "1 of 2 channels hold, for 1 it depends" in text_of(overview.opening(report))
+    assert "1 of 2 channels hold, for 1 it depends" in text_of(comparison_sections.opening(report))
     title = re.findall(r"<h2>(.*?)</h2>", text_of(credit_sections.credit_by_model(report)))[0]
     assert title == "It depends most on the model for room"

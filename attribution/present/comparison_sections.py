@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -15,11 +14,9 @@ from attribution.present.markup import Fragment, joined, page, section, style
 from attribution.present.report import DEPENDS, DEPENDS_RANKS, HOLDS, Report, sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    pass
 
-    from attribution.present.words import Words
-
-__all__ = ["closing", "opening", "source_text", "what_was_read"]
+__all__ = ["closing", "opening", "what_was_read"]
 
 
 # How deep in the channel tree, and which money, a comparison of a store goes.
@@ -36,15 +33,6 @@ _MONEY = {
     "net_fen": "read_net_fen",
     "net_expected_fen": "read_net_expected_fen",
 }
-
-
-def source_text(words: Words, inputs: Sequence[str | Mapping[str, str]]) -> str:
-    """Return what a report calls its input: its files, or how many a store was made from."""
-    batches = [each for each in inputs if not isinstance(each, str)]
-    if batches:
-        sources = len({each["source"] for each in batches})
-        return words("read_store", files=words.count(len(batches)), sources=words.count(sources))
-    return ", ".join(Path(each).name for each in inputs if isinstance(each, str))
 
 
 def opening(report: Report) -> Fragment:
