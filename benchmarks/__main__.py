@@ -21,6 +21,7 @@ from benchmarks.groups import (
     long_form,
     paths,
     peers,
+    site,
     spark,
     store,
 )
@@ -49,6 +50,7 @@ GROUPS = {
     "identity": Group("Identity", identity.rows),
     "store": Group("Store, refresh, watch", store.rows),
     "ledger": Group("Ledger", ledger.rows),
+    "site": Group("Report site", site.rows),
     "spark": Group("Spark", spark.rows),
 }
 
