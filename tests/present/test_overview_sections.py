@@ -117,8 +117,16 @@ def test_what_changed_closes(changed: OverviewReport) -> None:
 
 def test_titles_say_what_was_found(english: OverviewReport, changed: OverviewReport) -> None:
     found = titles(english)
-    assert found[0] == "¥449k sold, ¥386k expected to stay, ¥69k left after all costs"
-    assert found[1] == "Of 100 paid about 86 stay and 15 are profit contribution"
+    total = english.roi.total()
+    gross, kept, left = (
+        total[name] for name in ("gross_fen", "net_expected_fen", "contribution_expected_fen")
+    )
+    sold, stays, earned = (f"¥{fen / 1e5:.0f}k" for fen in (gross, kept, left))
+    assert found[0] == f"{sold} sold, {stays} expected to stay, {earned} left after all costs"
+    assert found[1] == (
+        f"Of 100 paid about {100 * kept / gross:.0f} stay and {100 * left / gross:.0f} are profit"
+        " contribution"
+    )
     assert found[-1] == "This is the first run; the next one is held against it"
     net = changed.changes.after_fen / changed.changes.before_fen - 1
     more = "more" if net > 0 else "less"

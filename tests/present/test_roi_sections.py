@@ -143,10 +143,18 @@ def test_both_languages_are_complete(sample: Workspace, language: str) -> None:
 
 def test_titles_say_what_was_found(english: RoiReport) -> None:
     found, counts = titles(english), english.channels["verdict"].value_counts()
-    assert found[:2] == [
-        "¥449k sold, ¥386k expected to stay, ¥69k left after all costs",
-        "Of 100 paid, 14 come back, 39 are goods, 31 other costs, and 15 are left",
-    ]
+    total, costs = english.total, english.roi.costs
+    gross, kept, left = (
+        total[name] for name in ("gross_fen", "net_expected_fen", "contribution_expected_fen")
+    )
+    sold, stays, earned_ = (f"¥{fen / 1e5:.0f}k" for fen in (gross, kept, left))
+    assert found[0] == f"{sold} sold, {stays} expected to stay, {earned_} left after all costs"
+    goods = costs[(costs["kind"] == "goods") & (costs["model"] == "Linear")]["amount_fen"].sum()
+    parts = (gross - kept, goods, total["cost_fen"] - goods, left)
+    back, made, other, rest = (f"{100 * fen / gross:.0f}" for fen in parts)
+    assert found[1] == (
+        f"Of 100 paid, {back} come back, {made} are goods, {other} other costs, and {rest} are left"
+    )
     assert found[2].startswith(f"{counts['profit']} of 26 channels earn more than they cost, ")
     assert f"; {counts['loss']} lose, most of all Douyin · Live · 晚晴" in found[2]
     assert found[3].startswith("By Linear, ")
