@@ -209,7 +209,7 @@ def by_channel(report: LedgerReport) -> Fragment:
     return page(
         words.language,
         section(
-            words("ledger_channel_kicker"),
+            f"{words('ledger_channel_kicker')} · {words.money_unit(scale.high).label}",
             title,
             figure(legend + grid, note),
             Markup('<p class="caveat">{}</p>').format(words("ledger_caveat")),
@@ -266,7 +266,7 @@ def reconciliation(report: LedgerReport) -> Fragment:
     return page(
         words.language,
         section(
-            words("ledger_erp_kicker"),
+            f"{words('ledger_erp_kicker')} · {words.money_unit(scale.high).label}",
             words(key, **amounts),
             figure(grid, words("ledger_erp_note")),
         ),
