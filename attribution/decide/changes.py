@@ -31,10 +31,13 @@ from attribution.errors import AttributionError
 from attribution.journeys.definition import JourneyDefinition
 from attribution.models.named import model_from_text
 from attribution.names import __version__
+from attribution.numerics import largest_remainder
 from attribution.store.channels import Language, translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from attribution.decide.ledger import Ledger
     from attribution.workspace import Workspace
@@ -214,17 +217,22 @@ def changes(before: Snapshot, after: Snapshot, replay: Snapshot | None) -> Chang
             "after_fen": _sum(now),
         }
     ).fillna(0.0)
+    # What the old shares keep is whole fen again, as orders are.
+    whole = [name for name in table.columns if name != "kept"]
+    table = table.astype(dict.fromkeys(whole, np.int64))
+    still = int(orders.loc[both, "net_after"].sum())
+    table["kept"] = _split(still, table["kept"])
     table["change_fen"] = table["after_fen"] - table["before_fen"]
     by_data = table["kept"] + table["came"] - table["before_fen"]
-    share = table["before_fen"] / (table["before_fen"].sum() or np.nan)
-    table["data"] = by_data if share.isna().all() else share * by_data.sum()
+    table["data"] = by_data
+    if table["before_fen"].any():
+        table["data"] = _split(int(by_data.sum()), table["before_fen"])
     table["mix"] = by_data - table["data"]
     table["model"] = table["would"] - table["kept"] - table["came"]
     table["parameters"] = table["after_fen"] - table["would"]
     size = table["change_fen"].abs()
-    whole = ["before_fen", "after_fen", "change_fen"]
-    ranked = table.iloc[np.lexsort((table.index, -size))][[*whole, *CAUSES]]
-    ranked = ranked.astype(dict.fromkeys(whole, np.int64))
+    columns = ["before_fen", "after_fen", "change_fen", *CAUSES]
+    ranked = table.iloc[np.lexsort((table.index, -size))][columns]
     counted = orders.groupby("why").agg(
         orders=("net_after", "size"), change_fen=("change_fen", "sum")
     )
@@ -237,6 +245,14 @@ def changes(before: Snapshot, after: Snapshot, replay: Snapshot | None) -> Chang
         _settings(before, after),
         replay is not None,
     )
+
+
+def _split(amount: int, weights: pd.Series[Any]) -> NDArray[np.int64]:
+    """Return a whole amount split by weights."""
+    if weights.empty:
+        return np.zeros(0, np.int64)
+    shares = np.maximum(weights.to_numpy(float), 0.0)
+    return largest_remainder.split(np.array([amount]), shares, np.array([0, len(weights)]))
 
 
 def _orders(before: Snapshot, after: Snapshot) -> pd.DataFrame:

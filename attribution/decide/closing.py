@@ -22,9 +22,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attribution.assemble.opened import open_journeys
 from attribution.decide.days import Days, days
-from attribution.decide.ledger import Ledger, check_sums, ledger
+from attribution.decide.ledger import Ledger, check_sums, ledger, open_orders
 from attribution.errors import ConfigError, DataError
 from attribution.evaluate.compare import named_models
 from attribution.models.heuristic import LastTouch
@@ -160,7 +159,8 @@ def close(
         as_of = _as_of(workspace)
         _check_open(period, asked, earlier)
         _check_over(period, asked, as_of, workspace.timezone)
-        now = ledger(open_journeys(workspace, value="gross_fen"), named)
+        now = ledger(open_orders(workspace), named)
+        _check_gap(period, asked, now, earlier)
         orders, entries = _books(now, asked, earlier)
         facts = {
             "number": len(earlier) + 1,
@@ -197,7 +197,7 @@ def changed_since(workspace: Workspace, earlier: Sequence[Closing]) -> Restateme
 
     Late orders' entries are those of LastTouch; a closing has them under its own models.
     """
-    return restated(ledger(open_journeys(workspace, value="gross_fen"), [LastTouch()]), earlier)
+    return restated(ledger(open_orders(workspace), [LastTouch()]), earlier)
 
 
 def restated(now: Ledger, earlier: Sequence[Closing]) -> Restatement:
@@ -247,6 +247,25 @@ def _check_open(period: str, asked: Days, earlier: Sequence[Closing]) -> None:
                 f"{period} cannot be closed: {other.name} is closed and has days of it. What "
                 "changes later is restated in the next period."
             )
+
+
+def _check_gap(period: str, asked: Days, now: Ledger, earlier: Sequence[Closing]) -> None:
+    """Refuse what would leave orders between two closings to no period at all."""
+    if not earlier:
+        return
+    last = max(earlier, key=lambda each: each.days.until)
+    if asked.until < last.days.since:
+        raise ConfigError(
+            f"{period} cannot be closed any more: {last.name}, which is later, is closed. Close "
+            "periods in their order; what changes in days before the first is not booked."
+        )
+    between = now.orders["day"].dropna()
+    between = between[(between > last.days.until) & (between < asked.since)]
+    if len(between):
+        raise ConfigError(
+            f"{period} cannot be closed yet: {last.name} is the last that is closed, and there are "
+            f"orders between the two, such as on {between.min()}. Close those days first."
+        )
 
 
 def _check_over(period: str, asked: Days, as_of: int, timezone: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attribution.assemble.opened import open_journeys
 from attribution.decide.claims import Claims, claims
 from attribution.decide.funnel import funnel
+from attribution.decide.ledger import open_orders
 from attribution.decide.printed import printed_roas
 from attribution.decide.roi import Roi, roi
 from attribution.decide.sessions import (
@@ -106,7 +106,7 @@ def earned(
     own = workspace.journeys.level
     depth: Level = level or (own if own in _BROAD else "streamer")
     found = roi(
-        open_journeys(workspace, level=depth),
+        open_orders(workspace, level=depth),
         models,
         since=since,
         until=until,
@@ -115,12 +115,12 @@ def earned(
     )
     lead = {found.headline: named_models(models)[found.headline]}
     by_session = roi(
-        open_journeys(workspace, level="session"), lead, since=since, until=until, interval=interval
+        open_orders(workspace, level="session"), lead, since=since, until=until, interval=interval
     )
     store = open_store(workspace)
     books = open_books(store, since=since, until=until)
     credited = found.channels[found.channels["model"] == found.headline]
-    credit = credited.rename(columns={"gross_fen": "value"})[["channel", "value"]]
+    credit = credited.rename(columns={"net_fen": "value"})[["channel", "value"]]
     claimed = claims(store, since, until, credits=credit)
     return Earned(
         found,

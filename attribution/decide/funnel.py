@@ -16,6 +16,7 @@ import pandas as pd
 
 from attribution.credit import checked_level
 from attribution.decide.days import Days
+from attribution.numerics.ratios import wilson
 from attribution.store.steps import Step
 
 if TYPE_CHECKING:
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
 
     import duckdb
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from attribution.store.store import Store
 
-__all__ = ["STAGES", "funnel", "funnel_by_minute", "wilson"]
+__all__ = ["STAGES", "funnel", "funnel_by_minute"]
 
 STAGES = ("exposure", "enter", "click", "cart", "order", "paid", "refund", "refund_expected")
 _PLACE = ["platform", "session_id", "streamer_id", "streamer", "title", "day", "start_at"]
@@ -206,23 +206,6 @@ def funnel_by_minute(
         "paid": _told_paid(wide),
     }
     return _long(wide, stages, [*_PLACE, "minute"], level)
-
-
-def wilson(
-    part: NDArray[np.float64], whole: NDArray[np.float64], level: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ends of Wilson's score interval of part / whole; missing where whole is 0.
-
-    (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n), Wilson, JASA 22, 1927.
-    """
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + level) / 2))
-    n = np.where(whole > 0, whole, np.nan)
-    p = part / n
-    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z * np.sqrt(np.maximum(p * (1 - p), 0) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return np.maximum(middle - reach, 0.0), np.minimum(middle + reach, 1.0)
 
 
 # ---------------------------------------------------------------------- inside

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from attribution.assemble.opened import open_journeys
 from attribution.assemble.store_journeys import StoreJourneys
 from attribution.decide.days import Days
 from attribution.decide.shares import Fitted, fitted
@@ -25,6 +26,7 @@ from attribution.evaluate.compare import named_models
 from attribution.journeys import Journeys
 from attribution.names import ORGANIC, UNATTRIBUTED, VALUE
 from attribution.numerics import largest_remainder, sequences
+from attribution.numerics.hashing import hash_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,9 +35,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attribution.credit import Credit
+    from attribution.journeys.definition import Level
     from attribution.model import Model
+    from attribution.workspace import Workspace
 
-__all__ = ["Ledger", "ledger", "untaxed", "write_ledger"]
+__all__ = ["Ledger", "every_order", "ledger", "open_orders", "untaxed", "write_ledger"]
 
 _LABELS = ("platform", "erp_order_id", "booked_day", "category", "buyer")
 _ENTRY = ("model", "order_id", "place", "channel", "touched_at", "stated", "share")
@@ -195,18 +199,59 @@ def write_ledger(
     asked = _Asked(Days(since, until), _minor(minor), _rate(tax_rate), _main(journeys))
     source = _labelled(journeys)
     fits = fitted(source, named_models(models))
-    given = []
-    with (
-        _Parquet(folder / "ledger_orders.parquet") as orders,
-        _Parquet(folder / "ledger_entries.parquet") as entries,
-    ):
-        for batch in _orders(source):
-            kept, listed = _listed(batch, asked)
-            orders.write(listed)
-            for each, table in _divided(batch, kept, listed, fits, asked):
-                given.append(each)
-                entries.write(table)
+    given, ids = [], []
+    files = [folder / f"ledger_{name}.parquet" for name in ("orders", "entries")]
+    staged = [file.with_name(f".{file.name}.part") for file in files]
+    try:
+        with _Parquet(staged[0]) as orders, _Parquet(staged[1]) as entries:
+            for batch in _orders(source):
+                kept, listed = _listed(batch, asked)
+                ids.append(hash_texts(listed["order_id"].combine_chunks().cast(pa.large_string())))
+                _check_ids(pd.Series(ids[-1]), listed["order_id"].to_pandas())
+                orders.write(listed)
+                for each, table in _divided(batch, kept, listed, fits, asked):
+                    given.append(each)
+                    entries.write(table)
+        _check_ids(pd.Series(np.concatenate([np.zeros(0, np.uint64), *ids])))
+        for part, file in zip(staged, files, strict=True):
+            part.replace(file)
+    finally:
+        for part in staged:
+            part.unlink(missing_ok=True)
     return _residuals(fits, given, asked.minor)
+
+
+def open_orders(
+    workspace: Workspace, *, level: Level | None = None, language: Literal["", "zh", "en"] = ""
+) -> StoreJourneys:
+    """Open a workspace's journeys with every paid order, whatever [journeys] leaves out.
+
+    Books hold every order: which of them a comparison is about does not change what was sold.
+
+    Raises
+    ------
+    ConfigError
+        If a setting cannot stand.
+    DataError
+        If the store is empty.
+    """
+    opened = open_journeys(workspace, level=level, language=language, value="gross_fen")
+    if not isinstance(opened, StoreJourneys):
+        raise ConfigError("Found files; expected a workspace. Name the folder of one.")
+    return every_order(opened)
+
+
+def every_order(journeys: StoreJourneys) -> StoreJourneys:
+    """Return the same journeys with every paid order; see `open_orders`."""
+    definition = replace(
+        journeys.definition,
+        products=(),
+        categories=(),
+        conversion="any",
+        net_of_refunds=False,
+        value="gross_fen",
+    )
+    return replace(journeys, definition=definition)
 
 
 def untaxed(amounts: NDArray[np.int64], rate: str) -> NDArray[np.int64]:
@@ -432,11 +477,16 @@ def _check_names(names: Iterable[str], taken: Sequence[str]) -> None:
             )
 
 
-def _check_ids(order_id: pd.Series[Any]) -> None:
+def _check_ids(order_id: pd.Series[Any], names: pd.Series[Any] | None = None) -> None:
+    """Refuse an id that comes again; of hashes, `names` are what they are of."""
     twice = order_id.duplicated()
     if twice.any():
+        named = order_id if names is None else names
+        which = f"order {quoted(named[twice].iloc[0])}"
+        if names is None and order_id.dtype == np.uint64:
+            which = "an order of one batch in another, too,"
         raise DataError(
-            f"order {quoted(order_id[twice].iloc[0])} twice",
+            f"{which} twice",
             "every order once",
             "Leave one of the two journeys out.",
             column="order_id",

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BUYER",
     "BUYERS",
-    "HOUR",
     "LENGTHS",
     "LONGEST",
     "PairSums",
@@ -33,7 +32,6 @@ BUYERS = ("new", "returning", "")  # the last: not known
 ROLES = ("opened", "closed", "assisted", "in_path")
 LONGEST = 20  # touchpoints told apart; the last stands for more, too
 LENGTHS = ((2, 2), (3, 3), (4, 4), (5, 6), (7, 9), (10, 14), (15, None))  # alike, for a comparison
-HOUR = 3_600_000
 
 
 @dataclass(frozen=True)

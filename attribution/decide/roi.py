@@ -25,7 +25,7 @@ from attribution.credit import checked_level
 from attribution.decide.cost_places import Reach, placed_costs, reach_of, spread_by
 from attribution.decide.costs import cost_rows, hosts_of
 from attribution.decide.days import Days
-from attribution.decide.ledger import Ledger, ledger
+from attribution.decide.ledger import Ledger, every_order, ledger
 from attribution.decide.lines import paid_lines
 from attribution.decide.records import read_records
 from attribution.decide.returns import ReturnCurves, return_curves
@@ -185,7 +185,8 @@ def roi(
     Parameters
     ----------
     journeys
-        Of a workspace, as `open_journeys` gives them; their level says what a channel is.
+        Of a workspace, as `open_journeys` gives them; their level says what a channel is. Every
+        paid order counts, whatever they leave out, because every cost does.
     models
         Models, or a dict of names.
     since, until
@@ -210,6 +211,7 @@ def roi(
             'attribution.roi(attribution.open_journeys("brand"), models).'
         )
     level = checked_level(interval)
+    journeys = every_order(journeys)
     days, store = Days(since, until), journeys.store
     whole = ledger(journeys, models, interval=level)
     returns = return_curves(store, since=since, until=until)
@@ -251,8 +253,7 @@ def roi(
 
 def _counted(costs: pd.DataFrame, days: Days, rules: CostRules) -> pd.DataFrame:
     """Return the costs of some days, with the rule of each; of all days, the undated ones too."""
-    undated = costs["day"].isna().to_numpy() & (days == Days())
-    costs = costs[days.hold(costs["day"]) | undated].reset_index(drop=True)
+    costs = costs[days.hold(costs["day"])].reset_index(drop=True)
     return costs.assign(rule=spread_by(costs, rules))
 
 

@@ -7,12 +7,17 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+import pandas as pd
+
 from attribution.errors import ConfigError, DataError, quoted
 from attribution.journeys import Journeys
 from attribution.model import reduced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
 
@@ -25,7 +30,8 @@ def in_period(
     """Return the journeys that belong to the days from `first` to `last`, both included.
 
     A journey belongs to the day of its order, or of its last touchpoint where there is no order;
-    one that ends in a live session, while that lasts, to the day the session starts on.
+    one that ends in a live session, while that lasts, to the day the session starts on. Where
+    journeys carry the label `booked_day`, an order belongs to the day it is paid.
 
     Parameters
     ----------
@@ -82,13 +88,25 @@ def _worked(
 
 
 def _cut(journeys: Journeys, first: int, last: int) -> Journeys:
+    day = _days(journeys)
+    return journeys.take((day >= first) & (day <= last))
+
+
+def _days(journeys: Journeys) -> NDArray[np.int32]:
+    """Return the day each journey belongs to; an order's is that of its payment, if it is told."""
     if journeys.day is None:
         raise DataError(
             "journeys without days",
             "journeys with times, such as open_journeys or read_touchpoints make",
             "Path counts have no times: count the paths of each period apart.",
         )
-    return journeys.take((journeys.day >= first) & (journeys.day <= last))
+    booked = journeys.segments.get("booked_day")
+    if booked is None:
+        return journeys.day
+    told = pd.notna(booked)
+    days = journeys.day.copy()
+    days[told] = booked[told].astype("datetime64[D]").astype(np.int32)
+    return days
 
 
 def _day(value: str | date, name: str) -> int:

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from attribution.decide.funnel import wilson
 from attribution.names import DEFAULT_TIMEZONE
+from attribution.numerics.ratios import wilson
 from attribution.present.curves import curve_mark, hatching, stage_bar
 from attribution.present.markup import Fragment, figure, page, section, table
 from attribution.present.report import sentences

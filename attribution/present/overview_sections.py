@@ -480,7 +480,7 @@ def _changed(report: OverviewReport) -> Markup:
     grid = table([words("front_net"), "", unit.label], body, kinds=["name", "plot", ""], rows=kinds,
                  name="plots")  # fmt: skip
     told = Markup('<p class="after">{}{}</p>').format(
-        _told(report), report.link("changes", words("front_see_changes"))
+        _told(report), report.link("diff", words("front_see_changes"))
     )
     title = _against_before(report) or words("front_same")
     return section(words("front_changed_kicker"), title, daily, figure(grid), told)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attribution.errors import ConfigError, quoted
 from attribution.notebooks import Parameter, parameters_of
+from attribution.present.shell import DOWNLOADS, RUNS
 from attribution.publish.notebook import find_notebook, report_names
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ USUAL = (
     "data_quality",
     "diff",
 )
+_TAKEN = ("index", DOWNLOADS, RUNS)  # pages that the site makes itself
 _DIFF = "diff"  # against the run before, so the first run has none
 # What the run itself sets, and where it is written instead.
 _OF_THE_RUN = {
@@ -105,6 +107,11 @@ def plan_site(workspace: Workspace, settings: Sequence[str]) -> Plan:
     names = recipe.pages or [n for n in USUAL if n in report_names(workspace.folder)]
     pages = []
     for name in names:
+        if name in _TAKEN:
+            raise ConfigError(
+                f"pages: found {quoted(name)}; expected another name, since the site has a page of "
+                "this name of its own. Rename the notebook."
+            )
         notebook = find_notebook(name, workspace.folder)
         pages.append(PagePlan(name, notebook, parameters_of(notebook)))
     for setting in recipe.settings:

@@ -120,21 +120,26 @@ def begin(reports: Path, started: datetime) -> tuple[str, Path]:
 
 def whole_runs(reports: Path) -> list[Record]:
     """Return the manifests of the runs that are whole, newest first."""
-    found = []
-    for file in reports.glob(f"*/{MANIFEST}"):
-        if _ID.fullmatch(file.parent.name):
-            with suppress(OSError, ValueError):
-                found.append(json.loads(file.read_text(encoding="utf-8")))
-    return _newest_first(found)
+    files = (file for file in reports.glob(f"*/{MANIFEST}") if _ID.fullmatch(file.parent.name))
+    return _newest_first([each for file in files for each in _records(file, file.parent.name)])
 
 
 def failed_runs(reports: Path) -> list[Record]:
     """Return what is known of runs that failed, newest first."""
-    found = []
-    for file in (reports / _FAILED).glob("*.json"):
-        with suppress(OSError, ValueError):
-            found.append(json.loads(file.read_text(encoding="utf-8")))
-    return _newest_first(found)
+    files = (reports / _FAILED).glob("*.json")
+    return _newest_first([each for file in files for each in _records(file, file.stem)])
+
+
+def _records(file: Path, run: str) -> list[Record]:
+    """Return what a file tells of a run, if it is about that run; a file of anything else is none.
+
+    What a run is called decides which folder goes when it is old, so it is that of its folder.
+    """
+    with suppress(OSError, ValueError):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.get("run") == run and "started" in found:
+            return [found]
+    return []
 
 
 def _newest_first(runs: Sequence[Record]) -> list[Record]:

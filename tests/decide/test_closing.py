@@ -20,13 +20,13 @@ from pyarrow import parquet
 from attribution.assemble.opened import open_journeys
 from attribution.decide import closing
 from attribution.decide.closing import BOOKED, changed_since, close, closings, restated
-from attribution.decide.ledger import ledger
+from attribution.decide.ledger import ledger, open_orders
 from attribution.errors import ConfigError, DataError, StoreError
 from attribution.models.heuristic import FirstTouch, LastTouch, Linear
 from attribution.models.markov import Markov
 from attribution.models.shapley import Shapley
 from attribution.numerics import largest_remainder
-from tests.brand import run
+from tests.brand import run, sample_brand
 from tests.decide.books import Brand, Order, moments, orders, touches
 from tests.strategies import examples
 
@@ -421,3 +421,23 @@ def test_closing_from_the_command_line(tmp_path):
     assert [line.split() for line in listed.splitlines()][-1] == [
         "2026-10", "refund", "1", "0.00", "-2.50",
     ]  # fmt: skip
+
+
+def test_what_comparisons_leave_out_is_booked_all_the_same(tmp_path):
+    brand = sample_brand(tmp_path)
+    closed = close(brand, "2026-11-10", [LastTouch()])
+    for setting in ({"categories": ("fleece",)}, {"conversion": "first"}, {"net_of_refunds": True}):
+        other = replace(brand, journeys=replace(brand.journeys, **setting))
+        assert changed_since(other, [closed]).orders.empty
+        book = ledger(open_orders(other), [LastTouch()])
+        assert book.orders["net_fen"].sum() == 40048532  # of truth.json
+
+
+def test_periods_are_closed_in_their_order_and_without_a_gap(tmp_path):
+    brand = sample_brand(tmp_path)
+    close(brand, "2026-11-10", [LastTouch()])
+    with pytest.raises(ConfigError, match=r"2026-11-09 cannot be closed any more: 2026-11-10"):
+        close(brand, "2026-11-09", [LastTouch()])
+    with pytest.raises(ConfigError, match=r"orders between the two, such as on 2026-11-11"):
+        close(brand, "2026-11-12", [LastTouch()])
+    close(brand, "2026-11-11", [LastTouch()])

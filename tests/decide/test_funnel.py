@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from attribution import ConfigError
-from attribution.decide.funnel import STAGES, funnel, funnel_by_minute, wilson
+from attribution.decide.funnel import STAGES, funnel, funnel_by_minute
+from attribution.numerics.ratios import wilson
 from attribution.store.store import Store
 from tests.store.batches import DAY, NOVEMBER, commit, order, touchpoint
 

@@ -58,4 +58,3 @@ def test_a_page_s_parts_are_of_the_same_orders_and_costs(brand):
     for name in ("orders", "gross_fen", "net_fen", "net_expected_fen", "cost_fen"):
         assert fine[name].sum() == pytest.approx(lead[name].sum(), abs=1e-6)
     assert {"roi_channels", "roi_sessions", "roi_printed"} <= {*found.frames()}
-    assert all(len(frame.columns) for frame in found.frames().values())

@@ -24,7 +24,7 @@ from tests.brand import sample_brand
 from tests.decide.brands import brand, busy, cost, crowded, sale, touch
 
 HOSTILE = "=<script>alert('x')</script>&{0} ‮😀"
-PAGES = ("roi", "claims", "model_comparison", "data_quality", "changes")
+PAGES = ("roi", "claims", "model_comparison", "data_quality", "diff")
 ALL = (sections.opening, sections.glance, sections.who_and_what_changed, sections.closing)
 
 
@@ -112,7 +112,7 @@ def test_what_changed_closes(changed: OverviewReport) -> None:
     }  # fmt: skip
     html = html_of(changed)
     assert "1 setting of models and journeys changed" in html
-    assert 'href="changes.html"' in html
+    assert 'href="diff.html"' in html
 
 
 def test_titles_say_what_was_found(english: OverviewReport, changed: OverviewReport) -> None:
