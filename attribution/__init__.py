@@ -7,7 +7,7 @@ attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
 from attribution.assemble.opened import open_journeys, read_store
 from attribution.credit import Credit
 from attribution.decide.claims import Claims, claims
-from attribution.decide.ledger import Ledger, ledger, write_ledger
+from attribution.decide.ledger import Ledger, ledger, open_orders, write_ledger
 from attribution.decide.paths import KeyPaths, paths
 from attribution.decide.roi import Roi, roi
 from attribution.errors import (
@@ -89,6 +89,7 @@ __all__ = [
     "ledger",
     "model_from_text",
     "open_journeys",
+    "open_orders",
     "open_store",
     "paths",
     "plot_comparison",

@@ -262,6 +262,9 @@ def _orders(before: Snapshot, after: Snapshot) -> pd.DataFrame:
     was, now = found["net_fen_before"].notna(), found["net_fen_after"].notna()
     in_new = Days(after.facts["since"], after.facts["until"]).hold(found["day_before"])
     in_old = Days(before.facts["since"], before.facts["until"]).hold(found["day_after"])
+    # Where the period has no end, the data of the run before had one.
+    reach = before.orders["day"].max() if len(before.orders) else ""
+    in_old &= (found["day_after"] <= reach).to_numpy(bool)
     gross = found["gross_fen_before"] != found["gross_fen_after"]
     net = found["net_fen_before"] != found["net_fen_after"]
     found["why"] = np.select(

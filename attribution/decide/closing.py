@@ -38,7 +38,16 @@ if TYPE_CHECKING:
     from attribution.model import Model
     from attribution.workspace import Workspace
 
-__all__ = ["BOOKED", "Closing", "Restatement", "changed_since", "close", "closings", "restated"]
+__all__ = [
+    "BOOKED",
+    "Closing",
+    "Restatement",
+    "carried",
+    "changed_since",
+    "close",
+    "closings",
+    "restated",
+]
 
 BOOKED = ("gross_fen", "net_fen")  # what is booked; what is still expected to come back is not
 _KEY = ["model", "order_id", "place"]
@@ -190,6 +199,24 @@ def closings(workspace: Workspace) -> list[Closing]:
         if each.facts["number"] != place:
             raise _damaged("", f"no closing number {place}, but number {each.facts['number']}")
     return found
+
+
+def carried(earlier: Sequence[Closing]) -> pd.DataFrame:
+    """Return every restatement that a closing has booked, newest closing first.
+
+    Columns: order_id, closing (the one whose days hold it), booked_in (the one that carried it),
+    day, why, gross_change_fen, net_change_fen.
+    """
+    parts = []
+    for each in reversed(earlier):
+        mine = each.orders[each.orders["kind"] == "restatement"]
+        found = mine.rename(columns={name: _change(name) for name in BOOKED})
+        whose = _holding(mine["day"], earlier)
+        parts.append(found.assign(closing=whose, booked_in=each.name))
+    columns = ["order_id", "closing", "booked_in", "day", "why", *(_change(n) for n in BOOKED)]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def changed_since(workspace: Workspace, earlier: Sequence[Closing]) -> Restatement:

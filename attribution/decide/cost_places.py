@@ -144,7 +144,6 @@ def placed_costs(costs: pd.DataFrame, reach: Reach, totals: pd.DataFrame) -> Pla
     asked["key"] = _keys(asked)
     why = asked["note"].where(asked["note"].isin(NOWHERE))
     why = why.mask(asked["rule"] == "none", "rule_none")
-    why = why.mask(why.isna() & asked["scope"].isin(("line", "order")), "order_not_counted")
     by = ["scope", "key", "rule", "kind"]
     sums = asked[why.isna()].groupby(by, sort=True)["amount_fen"].sum().reset_index()
     everywhere = _rows("period", pd.Series("", totals.index), totals["channel"])

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from attribution.model import Model
     from attribution.workspace import CostRules
 
-__all__ = ["SPEND", "Roi", "leading", "roi"]
+__all__ = ["SPEND", "Roi", "expecting", "leading", "roi"]
 
 SPEND = (
     "ads",
@@ -215,7 +215,7 @@ def roi(
     days, store = Days(since, until), journeys.store
     whole = ledger(journeys, models, interval=level)
     returns = return_curves(store, since=since, until=until)
-    book = _of_days(whole, days, returns)
+    book = expecting(whole.within(days), returns)
     lead, why = leading(book, headline)
     records = read_records(store)
     lines, on_air = paid_lines(records), hosts_of(records).days
@@ -294,14 +294,23 @@ def _live(reach: Reach) -> pd.DataFrame:
     return found[["session", "channel"]].reset_index(drop=True)
 
 
-def _of_days(whole: Ledger, days: Days, returns: ReturnCurves) -> Ledger:
-    """Return the orders of the days; what is expected to stay goes by their streamers' returns."""
-    book = whole.within(days)
+def expecting(book: Ledger, returns: ReturnCurves) -> Ledger:
+    """Return a ledger whose expected net goes by the returns of each order's streamer.
+
+    By platform and category it adds up to the store's own. What is expected is no amount to be
+    taxed, so it has none without tax.
+    """
+    untaxed = "net_expected_fen_untaxed"
     expected = returns.orders.set_index("order")["net_expected_fen"]
     known = expected.reindex(book.orders["order_id"]).to_numpy(np.int64)
-    orders = book.orders.assign(net_expected_fen=known)
+    orders = book.orders.assign(net_expected_fen=known).drop(columns=untaxed, errors="ignore")
     entries = book.entries.assign(net_expected_fen=_divided(book.entries, orders))
-    return replace(book, orders=orders, entries=entries, money=_MONEY)
+    return replace(
+        book,
+        orders=orders,
+        entries=entries.drop(columns=untaxed, errors="ignore"),
+        money=tuple(name for name in book.money if name != untaxed),
+    )
 
 
 def _divided(entries: pd.DataFrame, orders: pd.DataFrame) -> NDArray[np.int64]:

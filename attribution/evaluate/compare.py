@@ -22,6 +22,7 @@ from attribution.tally import Tally, sum_tallies, tally_rows
 __all__ = ["Comparison", "compare", "named_models"]
 
 _NO_CHANNEL = (ORGANIC, UNATTRIBUTED)
+_KNOWS = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +91,19 @@ class Comparison:
         return next(iter(self.credits.values())).interval
 
     def headline(self, wanted: str | None = None) -> str:
-        """Return the model whose figures lead: the one wanted, else Shapley, else the last."""
+        """Return the model whose figures lead: the one wanted, else Shapley, else the last.
+
+        Where that one knows fewer than nine tenths of the orders that another model does, because
+        only orders tell of their source, the last of those that know most leads.
+        """
         if not wanted:
-            return "Shapley" if "Shapley" in self.credits else list(self.credits)[-1]
+            names = list(self.credits)
+            known = [float(credit.amounts[:, 0].sum()) for credit in self.credits.values()]
+            usual = "Shapley" if "Shapley" in names else names[-1]
+            if known[names.index(usual)] >= _KNOWS * max(known):
+                return usual
+            most = max(known) * (1 - 1e-9)
+            return [name for name, n in zip(names, known, strict=True) if n >= most][-1]
         if wanted not in self.credits:
             raise ConfigError(
                 f"headline={quoted(wanted)} is none of the compared models: "

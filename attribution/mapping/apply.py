@@ -330,6 +330,7 @@ class _Rows:
         marked = self.mark()
         self.currency()
         self.clock()
+        self.span()
         people = self.people()
         for column in self.table.columns:
             if DERIVED_IDS.get(self.table.name) == column.name:
@@ -462,6 +463,17 @@ class _Rows:
                 "Check the sender's clock, and the unit of both times in the mapping.",
             )
             self.faults.append((self.table.at or "", fault))
+
+    def span(self) -> None:
+        """Refuse what ends before it begins, such as a cost's days written the wrong way round."""
+        first, last = self.arrays.get("from"), self.arrays.get("to")
+        if first is None or last is None:
+            return
+        rows = np.flatnonzero(flags(pc.less(last, first)))
+        if len(rows):
+            found = pa.repeat(pa.scalar("an end before its begin"), len(rows))
+            expected = "a time from `from` on"
+            self.faults.append(("to", Fault(rows, found, expected, "Exchange the two times.")))
 
     def people(self) -> list[Seen]:
         hasher = self.source.context.hasher

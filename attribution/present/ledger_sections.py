@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
+from attribution.decide.closing import carried
 from attribution.names import UNATTRIBUTED, __version__
 from attribution.present import charts
 from attribution.present.curves import hatching
@@ -390,8 +391,9 @@ def restatements(report: LedgerReport) -> Fragment:
         for each in report.closings
     ]
     closed = table(head, body, kinds=["name", "why", "why", *[""] * 5])
+    before = _carried(report)
     if found.empty:
-        return page(words.language, section(kicker, words("ledger_restated_none"), closed))
+        return page(words.language, section(kicker, words("ledger_restated_none"), closed, before))
     title = words(
         "ledger_restated_title",
         count=words.count(len(found)),
@@ -418,7 +420,35 @@ def restatements(report: LedgerReport) -> Fragment:
         f"{words('ledger_restated')} {words.currency}",
     ]
     grid = table(heads, rows, kinds=["name", "why", "why", "", "", ""])
-    return page(words.language, section(kicker, title, closed, grid))
+    return page(words.language, section(kicker, title, closed, grid, before))
+
+
+def _carried(report: LedgerReport) -> Markup:
+    """Return the restatements that closings have booked, newest first: the audit trail."""
+    words, found = report.words, carried(report.closings)
+    if found.empty:
+        return Markup("")
+    rows = [
+        [
+            row["order_id"],
+            row["closing"],
+            row["booked_in"],
+            words(WHY[row["why"]]),
+            report.fen(row["gross_change_fen"]),
+            report.fen(row["net_change_fen"]),
+        ]
+        for row in found.head(_ORDERS).to_dict("records")
+    ]
+    heads = [
+        words("ledger_order"),
+        words("ledger_closed_as"),
+        words("ledger_booked_in"),
+        words("ledger_why"),
+        f"{words('ledger_gross_change')} {words.currency}",
+        f"{words('ledger_restated')} {words.currency}",
+    ]
+    grid = table(heads, rows, kinds=["name", "why", "why", "why", "", ""])
+    return Markup('<p class="after">{}</p>{}').format(words("ledger_carried"), grid)
 
 
 def orders(report: LedgerReport) -> Fragment:

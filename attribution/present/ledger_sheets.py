@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from attribution.decide.closing import carried
 from attribution.present.ledger_sections import WHY
 from attribution.present.tables import save_frames
 from attribution.present.workbook import Column, Sheet, save_workbook
@@ -42,12 +43,21 @@ def save_ledger(report: LedgerReport, folder: Path) -> dict[str, int]:
         ),
         "ledger_channels": book.totals(),
         "ledger_residuals": book.residuals,
-        "ledger_erp": report.sources,
+        "ledger_erp": _numbered(report.sources),
         "ledger_restated": report.restated.orders,
+        "ledger_restated_before": carried(report.closings),
     }
     save_frames(frames, folder)
     save_workbook(ledger_sheets(report), folder / "ledger.xlsx", report.words)
     return {name: len(frame) for name, frame in frames.items()}
+
+
+def _numbered(sources: pd.DataFrame) -> pd.DataFrame:
+    """Return main sources with the order's number as its platform and the ERP write it."""
+    whose = sources["order_id"].str.extract(r"(?s)^([^:]*):(.*)$")
+    found = sources.assign(order_id=whose[1].fillna(sources["order_id"]))
+    found.insert(0, "platform", whose[0].fillna(""))
+    return found
 
 
 def ledger_sheets(report: LedgerReport) -> list[Sheet]:
@@ -140,8 +150,9 @@ def _entries(report: LedgerReport) -> tuple[Column, ...]:
     mine = every[(every["model"] == report.headline).to_numpy()]
     mine = mine.astype({"order_id": "str", "channel": "str"})
     mine = mine.sort_values(["order_id", "place"], ignore_index=True)
+    own = mine["order_id"].str.replace(r"^[^:]*:", "", regex=True)  # as in the sheet of orders
     return (
-        Column(words("ledger_order"), "text", mine["order_id"].tolist()),
+        Column(words("ledger_order"), "text", own.tolist()),
         Column(words("workbook_place"), "count", mine["place"].tolist()),
         Column(words("channel"), "text", [report.named(each) for each in mine["channel"]]),
         Column(words("front_share"), "share", mine["share"].tolist()),

@@ -35,6 +35,8 @@ __all__ = ["OverviewReport", "closing", "glance", "opening", "who_and_what_chang
 _SHOWN = 10
 _MOST = 5  # things that need attention
 _LOSING = 2  # of them, channels that lose
+_USUAL_COSTS = ("goods", "ads", "slot_fee", "commission", "platform_fee", "crew")
+_LAG_MS = 2 * 86_400_000  # by which one source of orders or refunds may end before another
 _SIGNS = {"act": "■", "check": "◆", "know": "○"}
 _SPOKEN = {"act": "front_act", "check": "front_check", "know": "front_know"}
 
@@ -227,12 +229,14 @@ def _earned(report: OverviewReport) -> Markup:
 def _sure(report: OverviewReport) -> Markup:
     words, total = report.words, report.total
     net = float(total["net_expected_fen"])
+    if net <= 0:
+        return section(words("front_sure_kicker"), words("front_nothing"))
     lost = float(report.lead["net_expected_fen"].get(UNATTRIBUTED, 0.0))
     whole = report.roi.returns.total
     seen = float(whole.iloc[0]["seen_share"]) if len(whole) else np.nan
     apart, one, other = _furthest(report.wide)
     facts = [
-        (words.percent(1 - lost / net, 1) if net > 0 else "–", words("front_sure_credited"),
+        (words.percent(1 - lost / net, 1), words("front_sure_credited"),
          words("front_sure_rest", amount=words.money(lost))),
         ("–" if np.isnan(seen) else words.percent(seen, 1), words("front_sure_seen"),
          words("front_sure_coming")),
@@ -267,7 +271,11 @@ def _furthest(wide: pd.DataFrame) -> tuple[float, str, str]:
 
 def _attention(report: OverviewReport) -> Markup:
     words = report.words
-    items = [*_losing(report), *_claimed(report), *_open(report), *_set_aside(report)][:_MOST]
+    lost = report.roi.verdicts()["verdict"].isin(("loss", "unseen"))
+    losing = int(lost.sum())
+    acting = _losing(report)
+    others = [*_claimed(report), *_open(report), *_lacking(report), *_set_aside(report)]
+    items = [*acting, *others][:_MOST]
     if not items:
         return section(words("front_attention_kicker"), words("front_attention_none"))
     body = joined(
@@ -280,28 +288,27 @@ def _attention(report: OverviewReport) -> Markup:
         )
         for item in items
     )  # fmt: skip
-    losing = sum(item.kind == "act" for item in items)
-    title = words(
-        "front_attention_title", count=len(items) - losing, losing=losing
-    ) if losing else words("front_attention_check", count=len(items))  # fmt: skip
-    return section(
-        words("front_attention_kicker"), title, Markup('<ul class="attention">{}</ul>').format(body)
-    )
+    title = words("front_attention_check", count=len(others))
+    if losing:
+        title = words("front_attention_title", count=len(others), losing=losing)
+    grid = Markup('<ul class="attention">{}</ul>').format(body)
+    return section(words("front_attention_kicker"), title, grid)
 
 
 def _losing(report: OverviewReport) -> list[Item]:
     """Return the channels that lose most, under every model."""
     words, verdicts = report.words, report.roi.verdicts()
-    losing = verdicts.loc[verdicts["verdict"] == "loss", "channel"].iloc[::-1]
+    lost = verdicts["verdict"].isin(("loss", "unseen"))
+    losing = verdicts.loc[lost, "channel"].iloc[::-1]
     found = []
-    for name in losing[:_LOSING]:
+    for name in losing[:_LOSING].tolist():
         mine = report.roi.costs
         mine = mine[(mine["model"] == report.roi.headline) & (mine["channel"] == name)]
         largest = mine.loc[mine["amount_fen"].idxmax()]
-        lost = abs(float(report.lead["contribution_expected_fen"][name]))
+        less = abs(float(report.lead["contribution_expected_fen"][name]))
         why = words("front_losing_why", kind=words(KINDS[largest["kind"]]),
                     amount=words.money(float(largest["amount_fen"])))  # fmt: skip
-        fact = words("front_losing", name=words.short(str(name)), amount=words.money(lost),
+        fact = words("front_losing", name=words.short(str(name)), amount=words.money(less),
                      models=len(report.roi.ledger.models))  # fmt: skip
         found.append(Item("act", fact, why, "roi", words("front_see_roi")))
     return found
@@ -341,6 +348,26 @@ def _open(report: OverviewReport) -> list[Item]:
     fact = words("front_open", name=words.short(name), low=words.money(low), high=words.money(high))
     return [Item("check", fact, words("front_open_why"), "model_comparison",
                  words("front_see_models"))]  # fmt: skip
+
+
+def _lacking(report: OverviewReport) -> list[Item]:
+    """Return what the money rests on and nobody has told: costs, and sources that lag behind."""
+    words, found = report.words, []
+    told = report.roi.costs.groupby("kind")["amount_fen"].sum()
+    missing = [kind for kind in _USUAL_COSTS if not told.get(kind, 0)]
+    if missing and len(report.roi.ledger.orders):
+        names = words("list_comma").join(words(KINDS[kind]) for kind in missing)
+        fact = words("front_no_costs", kinds=names)
+        found.append(Item("check", fact, words("front_no_costs_why"), "roi",
+                          words("front_see_roi")))  # fmt: skip
+    fresh = report.quality.freshness
+    ends = fresh[fresh["table"].isin(("orders", "refunds"))]["last_at"].dropna()
+    behind = int((ends < ends.max() - _LAG_MS).sum()) if len(ends) else 0
+    if behind:
+        fact = words("front_lag", count=words.count(behind))
+        found.append(Item("check", fact, words("front_lag_why"), "data_quality",
+                          words("front_see_quality")))  # fmt: skip
+    return found
 
 
 def _set_aside(report: OverviewReport) -> list[Item]:

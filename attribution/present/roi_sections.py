@@ -81,7 +81,6 @@ _WHY = {
     "unknown_order": "roi_why_unknown_order",
     "order_left_out": "roi_why_order_left_out",
     "order_not_paid": "roi_why_order_not_paid",
-    "order_not_counted": "roi_why_order_not_counted",
     "unknown_session": "roi_why_unknown_session",
     "unknown_place": "roi_why_unknown_place",
     "rule_none": "roi_why_rule_none",

@@ -268,15 +268,6 @@ def test_a_period_without_orders_can_be_closed(tmp_path):
     assert [each.name for each in closings(workspace)] == ["2026-10", "2026-11"]
 
 
-def test_periods_may_be_closed_in_any_order(tmp_path):
-    orders = {"1": OCTOBER, "2": Order(50, "2026-11-05 10:00:00")}
-    workspace = Brand(orders, TOUCHES).ingested(tmp_path)
-    for period in ("2026-W45", "2026-10", "2026-11-30"):
-        close(workspace, period, MODELS)
-    assert [each.name for each in closings(workspace)] == ["2026-W45", "2026-10", "2026-11-30"]
-    assert check_books(workspace) == {"douyin:1": [1_000, 1_000], "douyin:2": [50, 50]}
-
-
 # ---------------------------------------------------------------------- what is refused
 
 

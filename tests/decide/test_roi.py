@@ -345,6 +345,19 @@ def test_a_rule_of_the_workspace_goes_before_the_cost_s_own(tmp_path: Path) -> N
     assert why(found) == {("ads", "rule_none"): 40, ("platform_fee", "rule_none"): 60}
 
 
+def test_every_order_and_cost_counts_whatever_comparisons_leave_out(tmp_path: Path) -> None:
+    orders = [sale("o1", 10_000, "p", ANN), sale("o3", 900, "q", ANN)]
+    lines = [line("o1", 10_000, product_id="P"), line("o3", 900, product_id="Q")]
+    more = '[journeys]\nproducts = ["P"]\nconversion = "first"\n'
+    fee = cost("k", "platform_fee", 90, "order", scope_id="o3")
+    found = one_sale(tmp_path, fee, more=more, orders=orders, order_lines=lines)
+    found.check()
+    lead = found.channels[found.channels["model"] == found.headline]
+    assert (lead["gross_fen"].sum(), lead["cost_fen"].sum()) == (10_900, 90)
+    assert (lead["net_expected_fen"] <= lead["net_fen"]).all()
+    assert found.unplaced.empty
+
+
 def test_costs_that_belong_nowhere_say_why(tmp_path: Path) -> None:
     costs = [
         cost("a", "ads", 1, "order", scope_id="nowhere"),
@@ -357,20 +370,17 @@ def test_costs_that_belong_nowhere_say_why(tmp_path: Path) -> None:
         cost("h", "crew", 128, "campaign", platform=None, scope_id="c1"),
         cost("i", "other", 256, "session", scope_id="r1", alloc="none"),
         cost("j", "other", 512, "channel", scope_id="kuaishou", platform="kuaishou"),
-        cost("k", "goods", 1_024, "order", scope_id="o3"),
     ]
-    more = '[[exclude]]\nwhy = "tests"\norder_id = "test"\n[journeys]\nproducts = ["P"]\n'
+    more = '[[exclude]]\nwhy = "tests"\norder_id = "test"\n'
     orders = [
-        sale("o1", 10_000, "p", ANN), sale("test", 9, "p", ANN), sale("o3", 9, "p", ANN),
+        sale("o1", 10_000, "p", ANN), sale("test", 9, "p", ANN),
         sale("o2", 9, "p", ANN) | {"status": "created", "paid_at": None},
     ]  # fmt: skip
-    lines = [line("o1", 10_000, product_id="P"), line("o3", 9, product_id="Q")]
-    found = one_sale(tmp_path, *costs, more=more, orders=orders, order_lines=lines)
+    found = one_sale(tmp_path, *costs, more=more, orders=orders)
     assert why(found) == {
         ("ads", "unknown_order"): 1, ("ads", "order_not_paid"): 2, ("ads", "order_left_out"): 4,
         ("crew", "unknown_session"): 8, ("crew", "unknown_place"): 16 + 32 + 64 + 128,
         ("other", "rule_none"): 256, ("other", "unknown_place"): 512,
-        ("goods", "order_not_counted"): 1_024,
     }  # fmt: skip
     assert {reason for _, reason in why(found)} < set(HOMELESS)
     assert lead(found).loc[UNALLOCATED, "cost_fen"] == 2_047
