@@ -220,7 +220,7 @@ def test_titles_state_what_was_found(made):
     assert found[1].endswith("has most: 35.5% of net")
     assert found[2:] == [
         "The ledger and the ERP are ¥7.00 apart, and every fen of it is explained",
-        "No model parts from the ledger by more than rounding",
+        "Of what was paid, no model parts from the ledger by more than rounding",
         "1 closed order changed by −¥1.01 net; the next closing restates that",
         "All 3 orders, the largest first",
     ]

@@ -43,9 +43,10 @@ def test_files_hold_every_row_and_are_fit_for_spreadsheets(report, tmp_path):
             values = told[column].dropna()
             assert not values.str.startswith(("=", "+", "-", "@")).any()
     erp = pd.read_csv(tmp_path / "ledger_erp.csv", encoding="utf-8-sig", dtype=str)
-    assert erp.columns.tolist() == ["order_id", "erp_order_id", "model", "channel", "share", "day"]
-    assert erp.set_index("order_id")["erp_order_id"].fillna("-").to_dict() == {
-        "douyin:1": "E1", "wechat:2": "E2", "douyin:3": "-",
+    wanted = ["platform", "order_id", "erp_order_id", "model", "channel", "share", "day"]
+    assert erp.columns.tolist() == wanted
+    assert erp.set_index(["platform", "order_id"])["erp_order_id"].fillna("-").to_dict() == {
+        ("douyin", "1"): "E1", ("wechat", "2"): "E2", ("douyin", "3"): "-",
     }  # fmt: skip
 
 

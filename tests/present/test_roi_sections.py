@@ -94,7 +94,7 @@ def test_numbers_on_the_page_are_those_of_the_frames(english: RoiReport) -> None
         assert number(row[1]) == pytest.approx(wanted["net_expected_fen"] / 100, abs=0.5)
         assert number(row[2]) == pytest.approx(wanted["spend_fen"] / 100, abs=0.5)
         assert number(row[4]) == pytest.approx(wanted["contribution_expected_fen"] / 100, abs=0.5)
-        assert row[7] == ("–" if not wanted["spend_fen"] else row[7])
+        assert row[8] == ("–" if not wanted["spend_fen"] else row[8])
     verdicts = english.roi.verdicts().set_index("channel")
     assert [rows[n][6] for n in shown] == [f"{verdicts['profitable'][n]}/3" for n in shown]
 
