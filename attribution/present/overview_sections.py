@@ -271,8 +271,7 @@ def _furthest(wide: pd.DataFrame) -> tuple[float, str, str]:
 
 def _attention(report: OverviewReport) -> Markup:
     words = report.words
-    lost = report.roi.verdicts()["verdict"].isin(("loss", "unseen"))
-    losing = int(lost.sum())
+    losing = int((report.roi.verdicts()["verdict"] == "loss").sum())
     acting = _losing(report)
     others = [*_claimed(report), *_open(report), *_lacking(report), *_set_aside(report)]
     items = [*acting, *others][:_MOST]
@@ -298,8 +297,7 @@ def _attention(report: OverviewReport) -> Markup:
 def _losing(report: OverviewReport) -> list[Item]:
     """Return the channels that lose most, under every model."""
     words, verdicts = report.words, report.roi.verdicts()
-    lost = verdicts["verdict"].isin(("loss", "unseen"))
-    losing = verdicts.loc[lost, "channel"].iloc[::-1]
+    losing = verdicts.loc[verdicts["verdict"] == "loss", "channel"].iloc[::-1]
     found = []
     for name in losing[:_LOSING].tolist():
         mine = report.roi.costs
@@ -353,6 +351,14 @@ def _open(report: OverviewReport) -> list[Item]:
 def _lacking(report: OverviewReport) -> list[Item]:
     """Return what the money rests on and nobody has told: costs, and sources that lag behind."""
     words, found = report.words, []
+    verdicts = report.roi.verdicts()
+    unseen = verdicts.loc[verdicts["verdict"] == "unseen", "channel"]
+    spent = report.lead["cost_fen"].reindex(unseen)
+    if len(spent):
+        name = words.short(str(spent.idxmax()))
+        fact = words("front_unseen", name=name, amount=words.money(float(spent.max())))
+        found.append(Item("check", fact, words("front_unseen_why"), "roi",
+                          words("front_see_roi")))  # fmt: skip
     told = report.roi.costs.groupby("kind")["amount_fen"].sum()
     missing = [kind for kind in _USUAL_COSTS if not told.get(kind, 0)]
     if missing and len(report.roi.ledger.orders):
