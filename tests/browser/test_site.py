@@ -130,6 +130,7 @@ def test_the_theme_is_chosen_and_remembered(site: Site, page: Page) -> None:
     for value, colour in (("dark", DARK), ("light", LIGHT)):
         page.locator(f".theme button[value={value}]").click()
         assert background(page) == colour
+        page.wait_for_timeout(300)  # the browser writes down what it stores a moment later
         page.goto(site.address(names[-1]))
         assert background(page) == colour
         pressed = page.locator(".theme button[aria-pressed=true]")

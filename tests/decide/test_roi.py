@@ -383,7 +383,7 @@ def test_costs_that_belong_nowhere_say_why(tmp_path: Path) -> None:
         ("other", "rule_none"): 256, ("other", "unknown_place"): 512,
     }  # fmt: skip
     assert {reason for _, reason in why(found)} < set(HOMELESS)
-    assert lead(found).loc[UNALLOCATED, "cost_fen"] == 2_047
+    assert lead(found).loc[UNALLOCATED, "cost_fen"] == 1_023
 
 
 def test_a_channel_is_named_by_hand_in_either_language_at_any_level(tmp_path: Path) -> None:
