@@ -15,6 +15,7 @@ class NoteKind(StrEnum):
     AFTER_AS_OF = "after_as_of"
     ORDERS_WITHOUT_PERSON = "orders_without_person"
     EVIDENCE_UNUSED = "evidence_unused"
+    UNLISTED_PEOPLE = "unlisted_people"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,15 @@ _JOURNEY = {
     "day": "day",
     "order_id": "order_id",
     "open": "open",
+    "watched_from_ms": "watched_from",
+    "watched_until_ms": "watched_until",
+    "at_risk_ms": "at_risk",
 }
 _TOUCHPOINT = {"age_ms": "ages", "evidence": "evidence"}
 _CHANNEL = "channel"
 # Of further columns Arrow tells the type; whether a number is money stands in their metadata.
 _ROLE, _MONEY, _SEGMENT = b"attribution", b"money", b"segment"
+_LOOKBACK = b"lookback_ms"  # stands in the metadata of the channels
 
 
 def table_of(journeys: Any) -> pa.Table:
@@ -48,8 +52,12 @@ def table_of(journeys: Any) -> pa.Table:
         if column is not None
     }
     own = {name: getattr(journeys, field) for name, field in _JOURNEY.items()}
+    limit = {} if journeys.lookback is None else {_LOOKBACK: str(journeys.lookback).encode()}
     columns = [
-        (pa.field(name, pa.large_list(array.type)), pa.LargeListArray.from_arrays(bounds, array))
+        (
+            pa.field(name, pa.large_list(array.type), metadata=limit if name == _CHANNEL else None),
+            pa.LargeListArray.from_arrays(bounds, array),
+        )
         for name, array in data.items()
     ]
     for part, role in ((own, None), (journeys.values, _MONEY), (journeys.segments, _SEGMENT)):
@@ -95,8 +103,10 @@ def fields_of(table: Any) -> dict[str, Any]:
         "segments": {},
     }
     for field in table.schema:
-        name, role = field.name, (field.metadata or {}).get(_ROLE)
+        told = field.metadata or {}
+        name, role = field.name, told.get(_ROLE)
         if name == _CHANNEL:
+            fields["lookback"] = int(told[_LOOKBACK]) if _LOOKBACK in told else None
             continue
         if pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
             bounds, items = _lists(table, name)

@@ -34,6 +34,22 @@ if TYPE_CHECKING:
 __all__ = ["Journeys"]
 
 _SHOWN_ROWS = 10
+_BY_TOUCH = ("codes", "ages", "evidence", "touch")
+_BY_JOURNEY = (
+    "conversions",
+    "nulls",
+    "values",
+    "weight",
+    "block",
+    "closed_at",
+    "day",
+    "order_id",
+    "open",
+    "segments",
+    "watched_from",
+    "watched_until",
+    "at_risk",
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,6 +95,13 @@ class Journeys:
         (n,) True where the journey had not yet expired at the time of reading; or None.
     segments
         Further journey columns, each (n,).
+    watched_from, watched_until, at_risk
+        (n,) milliseconds: when the person was under observation, see `journeys.watch`; or None
+        where that is not known. Of them alone, a journey without touchpoints and with a null is a
+        person who was watched and never touched.
+    lookback
+        Milliseconds for which a touchpoint counts; None where there is no limit. Where it differs
+        from one touchpoint to another, the touchpoint column `lookback_ms` says so.
     notes
         What a reader must know of how these journeys were read.
     """
@@ -99,6 +122,10 @@ class Journeys:
     order_id: NDArray[np.object_] | None = None
     open: NDArray[np.bool_] | None = None
     segments: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    watched_from: NDArray[np.int64] | None = None
+    watched_until: NDArray[np.int64] | None = None
+    at_risk: NDArray[np.int64] | None = None
+    lookback: int | None = None
     notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
@@ -143,21 +170,10 @@ class Journeys:
 
     def _sizes(self) -> dict[str, int]:
         n, touchpoints = len(self.offsets) - 1, int(self.offsets[-1])
-        by_touch = ("codes", "ages", "evidence", "touch")
-        by_journey = (
-            "conversions",
-            "nulls",
-            "values",
-            "weight",
-            "block",
-            "closed_at",
-            "day",
-            "order_id",
-            "open",
-            "segments",
-        )
         return (
-            {"offsets": n + 1} | dict.fromkeys(by_touch, touchpoints) | dict.fromkeys(by_journey, n)
+            {"offsets": n + 1}
+            | dict.fromkeys(_BY_TOUCH, touchpoints)
+            | dict.fromkeys(_BY_JOURNEY, n)
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -231,6 +247,7 @@ class Journeys:
         reuse: bool = False,
         tz: str = DEFAULT_TIMEZONE,
         as_of: str | pd.Timestamp | None = None,
+        people: Any = None,
     ) -> Journeys:
         """Assemble journeys from raw rows: one journey per order, the rest non-converting.
 
@@ -255,11 +272,15 @@ class Journeys:
             Where times without a zone were written.
         as_of
             Rows after this instant are left out; the latest instant in the data if not given.
+        people
+            Frame of person, start, end: who was under observation and when, also those who were
+            never touched. What else it holds, such as a sign of intent, becomes a segment of the
+            person's journeys. Without it a person is watched from his first touchpoint to `as_of`.
 
         Raises
         ------
         DataError
-            For a missing column, an unreadable time, a repeated order id ...
+            For a missing column, an unreadable time, a repeated order id or person ...
         """
         windows = Windows(
             lookback=door.duration_ms(lookback, "lookback"),
@@ -271,7 +292,10 @@ class Journeys:
         touchpoints, orders = door.held(touchpoints), door.held(orders)
         touch = rows_door.read_touchpoints(touchpoints, person, at, channel, order_id, columns, tz)
         order = rows_door.read_orders(orders, person, at, order_id, money, segments, tz)
-        return cls(**fields_of_rows(touch, order, windows, tz, as_of))
+        watched = None
+        if people is not None:
+            watched = rows_door.read_people(door.held(people), person, segments, tz)
+        return cls(**fields_of_rows(touch, order, watched, windows, tz, as_of))
 
     @classmethod
     def from_arrow(cls, table: Any) -> Journeys:
@@ -408,23 +432,10 @@ class Journeys:
         return Journeys(
             channels=self.channels,
             offsets=offsets,
+            lookback=self.lookback,
             notes=self.notes,
-            **{n: chosen(getattr(self, n), where) for n in ("codes", "ages", "evidence", "touch")},
-            **{
-                n: chosen(getattr(self, n), rows)
-                for n in (
-                    "conversions",
-                    "nulls",
-                    "values",
-                    "weight",
-                    "block",
-                    "closed_at",
-                    "day",
-                    "order_id",
-                    "open",
-                    "segments",
-                )
-            },
+            **{n: chosen(getattr(self, n), where) for n in _BY_TOUCH},
+            **{n: chosen(getattr(self, n), rows) for n in _BY_JOURNEY},
         )
 
     # ------------------------------------------------------------------ how to look at them

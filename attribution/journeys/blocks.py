@@ -81,12 +81,19 @@ def join(batches: Sequence[Journeys]) -> Journeys:
     Raises
     ------
     DataError
-        If they have different money columns.
+        If they have different money columns or look-backs.
     """
     first = batches[0]
     if len(batches) == 1:
         return first
     for each in batches:
+        if each.lookback != first.lookback:
+            raise DataError(
+                f"touchpoints that count for {first.lookback} ms in one batch and for "
+                f"{each.lookback} ms in another",
+                "the same look-back in every batch",
+                "Assemble all batches with the same look-back.",
+            )
         if set(each.values) != set(first.values):
             raise DataError(
                 f"money columns {', '.join(first.values)} in one batch and "
@@ -143,6 +150,10 @@ def join(batches: Sequence[Journeys]) -> Journeys:
         order_id=column("order_id"),
         open=column("open"),
         segments=columns("segments"),
+        watched_from=column("watched_from"),
+        watched_until=column("watched_until"),
+        at_risk=column("at_risk"),
+        lookback=first.lookback,
     )
 
 

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Orders",
+    "People",
     "Touchpoints",
     "as_of_ms",
     "money_columns",
     "people",
     "read_orders",
+    "read_people",
     "read_touchpoints",
 ]
 
@@ -62,6 +64,17 @@ class Orders:
     nobody: NDArray[np.bool_]
     values: dict[str, NDArray[np.float64]]
     segments: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class People:
+    """Who was under observation, each person once: from when to when, and what else is known."""
+
+    person: pa.Array
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    naive: NDArray[np.bool_]
+    labels: dict[str, NDArray[Any]]
 
 
 def read_touchpoints(
@@ -166,6 +179,50 @@ def read_orders(
         )
 
 
+def read_people(frame: Any, person: str, segments: Sequence[str], tz: str) -> People:
+    """Read and check who was under observation; what else stands there are labels.
+
+    Raises
+    ------
+    DataError
+        For a person listed twice, an observation that ends before it starts, a label that is also
+        a segment of orders ...
+    """
+    with _found_in("people"):
+        known = _known_people(frame, person)
+        codes, _ = door.codes(known, person, role="person")
+        again = np.flatnonzero(pd.Series(codes).duplicated())
+        if len(again):
+            raise DataError(
+                "a person again",
+                "each person once, with one start and one end",
+                "Keep one row per person: from his first start to his last end.",
+                row=int(again[0]) + 1,
+                column=person,
+            )
+        start, end = door.instants(frame, "start", tz), door.instants(frame, "end", tz)
+        backwards = np.flatnonzero(end.ms < start.ms)
+        if len(backwards):
+            raise DataError(
+                "an end before the start",
+                "an observation that ends after it starts",
+                "Exchange the two, or correct them.",
+                row=int(backwards[0]) + 1,
+                column="end",
+            )
+        names = [name for name in door.names_of(frame) if name not in (person, "start", "end")]
+        twice = sorted({*names} & {*segments})
+        if twice:
+            raise DataError(
+                f"the label {twice[0]!r} of people and of orders",
+                "each label once",
+                "Rename one of them, or leave it out of `segments`.",
+                column=twice[0],
+            )
+        labels = {name: _labels(frame, name) for name in names}
+        return People(known, start.ms, end.ms, start.naive | end.naive, labels)
+
+
 def _labels(frame: Any, column: str) -> NDArray[Any]:
     """Return a column as objects; what is missing is None, whatever the frame says for it."""
     labels = door.plain(frame, column).astype(object)
@@ -183,18 +240,23 @@ def _found_in(source: str) -> Iterator[None]:
 
 
 def as_of_ms(
-    as_of: str | pd.Timestamp | None, tz: str, touchpoints: Touchpoints, orders: Orders
+    as_of: str | pd.Timestamp | None,
+    tz: str,
+    touchpoints: Touchpoints,
+    orders: Orders,
+    watched: People | None,
 ) -> int:
     """Return the instant of reading: as given, else the latest in the data, never the clock."""
     if as_of is None:
-        return int(max(touchpoints.at.max(initial=0), orders.at.max(initial=0)))
+        ends = watched.end.max(initial=0) if watched else 0
+        return int(max(touchpoints.at.max(initial=0), orders.at.max(initial=0), ends))
     moment = as_of if isinstance(as_of, str) else pd.Timestamp(as_of)
     return int(door.instants(pa.table({"as_of": [moment]}), "as_of", tz).ms[0])
 
 
-def people(touchpoints: pa.Array, orders: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Return each row's person as a code, touchpoints first, and each code's block."""
-    encoded = pa.concat_arrays([touchpoints, orders]).dictionary_encode()
+def people(*parts: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Return each row's person as a code, one part after the other, and each code's block."""
+    encoded = pa.concat_arrays(parts).dictionary_encode()
     code = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return code, blocks(hash_texts(encoded.dictionary))
 

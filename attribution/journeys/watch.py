@@ -1,0 +1,109 @@
+"""When people were under observation, as each of their journeys has to know it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+__all__ = ["NEVER", "Watch", "first_touchpoints", "watch", "windows_of_touched"]
+
+# A window that never begins: of a person nobody watched.
+NEVER = np.int64(2**62)
+
+
+class Watch(NamedTuple):
+    """What the likelihood of a rate in time needs to know of n journeys; in milliseconds.
+
+    Attributes
+    ----------
+    watched_from, watched_until
+        (n,) a touchpoint's action is counted with its journey between these instants: from the
+        start of observation, or from an order of the same visit, which already counts what was
+        before; until the order, or the end of observation where there is none. An order counts
+        if it lies between them.
+    at_risk
+        (n,) time under observation that is counted with the journey. Of one person's journeys it
+        adds up to all of his: each has what lies between the closing before and its own, the last
+        one the rest.
+    """
+
+    watched_from: Ints
+    watched_until: Ints
+    at_risk: Ints
+
+
+def windows_of_touched(
+    person: Ints, first_at: Ints, touched: NDArray[np.bool_], people: int, as_of: int
+) -> tuple[Ints, Ints]:
+    """Return (people,) start and end of observation where nobody has stated them.
+
+    A person is watched from his first touchpoint to `as_of`; one without touchpoints never is.
+
+    Parameters
+    ----------
+    person, first_at, touched
+        (n,) of each journey: whose it is, when it begins, whether it has touchpoints.
+    """
+    start = np.full(people, NEVER)
+    np.minimum.at(start, person[touched], first_at[touched])
+    return start, np.where(start == NEVER, NEVER, as_of)
+
+
+def watch(
+    person: Ints,
+    closed_at: Ints,
+    ordered: NDArray[np.bool_],
+    start: Ints,
+    end: Ints,
+    counts: NDArray[np.bool_],
+) -> Watch:
+    """Return when each journey's person was watched.
+
+    Parameters
+    ----------
+    person, closed_at, ordered
+        (n,) of each journey: whose it is, when it closes, whether an order closes it.
+    start, end
+        (people,) the window in which each person was watched; `NEVER` for nobody.
+    counts
+        (n,) whether an order may count: without stated windows, one without touchpoints does not.
+    """
+    order = np.lexsort((closed_at, person))
+    who, at = person[order], closed_at[order]
+    opens, closes = start[who], end[who]
+    fresh = np.append(True, np.diff(who) != 0)[: len(who)]
+    last = np.append(fresh[1:], True)[: len(who)]
+
+    ends = np.where(last, closes, np.clip(at, opens, closes))
+    begins = np.where(fresh, opens, np.append(0, ends[:-1])[: len(ends)])
+    before = _order_before(who, ordered[order])
+    from_ = np.maximum(opens, np.where(before < 0, opens, at[np.maximum(before, 0)]))
+    until = np.where(ordered[order], np.minimum(at, closes), closes)
+    silent = (ordered & ~counts)[order] | (opens == NEVER)
+    found = Watch(np.where(silent, at, from_), np.where(silent, at - 1, until), ends - begins)
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return Watch(*(column[back] for column in found))
+
+
+def _order_before(who: Ints, ordered: NDArray[np.bool_]) -> Ints:
+    """Return the place of the same person's order before each row, -1 if there is none."""
+    place = np.where(ordered, np.arange(len(who)), -1)
+    before = np.append(-1, np.maximum.accumulate(place))[: len(who)]
+    own = (before >= 0) & (who[np.maximum(before, 0)] == who)
+    return np.asarray(np.where(own, before, -1), dtype=np.int64)
+
+
+def first_touchpoints(offsets: Ints, closed_at: Ints, ages: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return (n,) when each journey's first touchpoint was, and whether it has any."""
+    lengths = np.diff(offsets)
+    touched = lengths > 0
+    first = closed_at.copy()
+    first[touched] -= ages[offsets[:-1][touched]]
+    return first, touched
