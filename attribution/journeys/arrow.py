@@ -30,7 +30,8 @@ _JOURNEY = {
     "open": "open",
     "watched_from_ms": "watched_from",
     "watched_until_ms": "watched_until",
-    "at_risk_ms": "at_risk",
+    "risk_from_ms": "risk_from",
+    "risk_until_ms": "risk_until",
 }
 _TOUCHPOINT = {"age_ms": "ages", "evidence": "evidence"}
 _CHANNEL = "channel"

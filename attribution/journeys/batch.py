@@ -48,7 +48,8 @@ _BY_JOURNEY = (
     "segments",
     "watched_from",
     "watched_until",
-    "at_risk",
+    "risk_from",
+    "risk_until",
 )
 
 
@@ -95,7 +96,7 @@ class Journeys:
         (n,) True where the journey had not yet expired at the time of reading; or None.
     segments
         Further journey columns, each (n,).
-    watched_from, watched_until, at_risk
+    watched_from, watched_until, risk_from, risk_until
         (n,) milliseconds: when the person was under observation, see `journeys.watch`; or None
         where that is not known. Of them alone, a journey without touchpoints and with a null is a
         person who was watched and never touched.
@@ -124,7 +125,8 @@ class Journeys:
     segments: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     watched_from: NDArray[np.int64] | None = None
     watched_until: NDArray[np.int64] | None = None
-    at_risk: NDArray[np.int64] | None = None
+    risk_from: NDArray[np.int64] | None = None
+    risk_until: NDArray[np.int64] | None = None
     lookback: int | None = None
     notes: tuple[Note, ...] = ()
 

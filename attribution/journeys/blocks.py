@@ -152,7 +152,8 @@ def join(batches: Sequence[Journeys]) -> Journeys:
         segments=columns("segments"),
         watched_from=column("watched_from"),
         watched_until=column("watched_until"),
-        at_risk=column("at_risk"),
+        risk_from=column("risk_from"),
+        risk_until=column("risk_until"),
         lookback=first.lookback,
     )
 

@@ -27,15 +27,16 @@ class Watch(NamedTuple):
         start of observation, or from an order of the same visit, which already counts what was
         before; until the order, or the end of observation where there is none. An order counts
         if it lies between them.
-    at_risk
-        (n,) time under observation that is counted with the journey. Of one person's journeys it
-        adds up to all of his: each has what lies between the closing before and its own, the last
-        one the rest.
+    risk_from, risk_until
+        (n,) the time under observation that is counted with the journey. Of one person's journeys
+        it adds up to all of his: each has what lies between the closing before and its own, the
+        last one the rest.
     """
 
     watched_from: Ints
     watched_until: Ints
-    at_risk: Ints
+    risk_from: Ints
+    risk_until: Ints
 
 
 def windows_of_touched(
@@ -86,7 +87,7 @@ def watch(
     from_ = np.maximum(opens, np.where(before < 0, opens, at[np.maximum(before, 0)]))
     until = np.where(ordered[order], np.minimum(at, closes), closes)
     silent = (ordered & ~counts)[order] | (opens == NEVER)
-    found = Watch(np.where(silent, at, from_), np.where(silent, at - 1, until), ends - begins)
+    found = Watch(np.where(silent, at, from_), np.where(silent, at - 1, until), begins, ends)
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     return Watch(*(column[back] for column in found))
