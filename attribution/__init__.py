@@ -26,6 +26,7 @@ from attribution.intake.paths import read_paths, read_touchpoints
 from attribution.intake.shipped import shipped
 from attribution.journeys import Journeys
 from attribution.model import Model, attribute, check_model, label
+from attribution.models.hazard import Hazard
 from attribution.models.heuristic import (
     FirstTouch,
     LastNonDirect,
@@ -35,6 +36,7 @@ from attribution.models.heuristic import (
     TimeDecay,
     TouchpointModel,
 )
+from attribution.models.lift_tests import LiftTest, read_lift_tests
 from attribution.models.markov import Markov
 from attribution.models.named import default_models, model_from_text, usable_models
 from attribution.models.profile import profile, profiles
@@ -54,11 +56,13 @@ __all__ = [
     "Credit",
     "DataError",
     "FirstTouch",
+    "Hazard",
     "Journeys",
     "KeyPaths",
     "LastNonDirect",
     "LastTouch",
     "Ledger",
+    "LiftTest",
     "Linear",
     "Markov",
     "MissingAges",
@@ -95,6 +99,7 @@ __all__ = [
     "plot_comparison",
     "profile",
     "profiles",
+    "read_lift_tests",
     "read_paths",
     "read_store",
     "read_touchpoints",

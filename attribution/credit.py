@@ -17,9 +17,31 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Credit", "checked_level", "end_names", "shares_of"]
+    from attribution.notes import Note
 
-_ARRAYS = ("amounts", "unattributed", "organic", "effects", "errors", "caution", "replicates")
+__all__ = ["Caused", "Credit", "checked_level", "end_names", "shares_of"]
+
+_ARRAYS = ("amounts", "unattributed", "organic", "removals", "errors", "caution", "replicates")
+
+
+@dataclass(frozen=True, eq=False)
+class Caused:
+    """What a causal model estimates beside credit.
+
+    Attributes
+    ----------
+    half_life
+        Time for an effect to halve; by channel where each has its own.
+    effects
+        Columns channel, effect (orders a touchpoint causes), conversions (orders the channel is
+        expected to have caused), low, high (of conversions, 95 %).
+    notes
+        What to know before believing it.
+    """
+
+    half_life: pd.Timedelta | pd.Series[pd.Timedelta]
+    effects: pd.DataFrame
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +58,7 @@ class Credit:
         (channels, measures) credit.
     organic, unattributed
         (measures,) what no channel caused, and what has no known touchpoint.
-    effects
+    removals
         (channels, measures) removal effects, for models on a graph.
     errors
         (channels, measures) standard errors of a sampled estimate; None where it is exact.
@@ -47,6 +69,8 @@ class Credit:
         them; the last two rows are organic and unattributed. None without intervals.
     interval
         Level of the intervals, such as 0.95; None without.
+    caused
+        What a causal model estimates beside credit; None for other models.
     """
 
     channels: tuple[str, ...]
@@ -54,11 +78,12 @@ class Credit:
     amounts: NDArray[np.float64]
     unattributed: NDArray[np.float64]
     organic: NDArray[np.float64] | None = None
-    effects: NDArray[np.float64] | None = None
+    removals: NDArray[np.float64] | None = None
     errors: NDArray[np.float64] | None = None
     caution: NDArray[np.bool_] | None = None
     replicates: NDArray[np.float64] | None = None
     interval: float | None = None
+    caused: Caused | None = None
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:
@@ -149,10 +174,20 @@ class Credit:
     @property
     def removal_effects(self) -> pd.DataFrame | None:
         """Removal effect by channel, columns conversions, value ...; None for other models."""
-        if self.effects is None:
+        if self.removals is None:
             return None
         index = pd.Index(self.channels, name="channel", dtype="str")
-        return pd.DataFrame(self.effects, index=index, columns=list(self.measures))
+        return pd.DataFrame(self.removals, index=index, columns=list(self.measures))
+
+    @property
+    def effects(self) -> pd.DataFrame | None:
+        """Orders that each channel is expected to have caused, with intervals; see `Caused`."""
+        return None if self.caused is None else self.caused.effects.copy()
+
+    @property
+    def half_life(self) -> pd.Timedelta | pd.Series[pd.Timedelta] | None:
+        """The half-life of effects, one or by channel; None for models without."""
+        return None if self.caused is None else self.caused.half_life
 
     @property
     def cautions(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from attribution.journeys import Journeys
 from attribution.journeys.blocks import by_block
 from attribution.names import BLOCKS
 from attribution.numerics import jackknife
-from attribution.tally import RunningTally, Tally, sum_tallies
+from attribution.tally import RunningTally, sum_tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,8 +48,8 @@ _DEAR = 3e8
 class Summed(Protocol):
     """Whatever is a sum over journeys: all that one pass over them needs of a model."""
 
-    def tally(self, journeys: Journeys) -> Tally:
-        """Return the sufficient statistic, a sum over the journeys."""
+    def tally(self, journeys: Journeys) -> Any:
+        """Return the sufficient statistic, a sum over the journeys: a `Tally`, or `Additive`."""
         ...
 
 
@@ -57,7 +57,7 @@ class Summed(Protocol):
 class Model(Summed, Protocol):
     """Any value with these two methods is a model; a frozen dataclass is the usual form."""
 
-    def credit(self, tally: Tally) -> Credit:
+    def credit(self, tally: Any) -> Credit:
         """Return what the model gives each channel."""
         ...
 
@@ -75,18 +75,18 @@ class Distributed(Protocol):
 class Sloped(Protocol):
     """A model whose credit has a derivative, for intervals where solving again is dear.
 
-    Its credit must have no organic row, leave `tally.unattributed` unattributed, and be
-    proportional to the tally, as every model's is.
+    Its credit must leave `tally.unattributed` unattributed.
     """
 
-    def operations(self, tally: Tally) -> float:
+    def operations(self, tally: Any) -> float:
         """Return about how many arithmetic operations `credit(tally)` takes."""
         ...
 
-    def slopes(self, tally: Tally, parts: Sequence[Tally]) -> NDArray[np.float64]:
-        """Return (parts, channels, measures): the credit's derivative along each part.
+    def sloped(self, tally: Any, parts: Sequence[Any]) -> tuple[Credit, NDArray[np.float64]]:
+        """Return credit, and (parts, rows, measures) its derivative along each part of the tally.
 
-        It is taken at the tally. The parts add up to the tally and know the same channels.
+        The parts add up to the tally and know the same channels. The rows are the channels, and
+        one more for organic where the model has one.
         """
         ...
 
@@ -116,14 +116,14 @@ def attribute(
     return credit_with_interval(model, block_tallies(journeys, [model])[0], level)
 
 
-def tallies(journeys: Journeys | Iterable[Journeys], models: Sequence[Summed]) -> list[Tally]:
+def tallies(journeys: Journeys | Iterable[Journeys], models: Sequence[Summed]) -> list[Any]:
     """Return each model's tally over one batch of journeys or many, in one pass over them."""
     return _some(reduced(journeys, partial(_sums, models), _added))
 
 
 def block_tallies(
     journeys: Journeys | Iterable[Journeys], models: Sequence[Summed]
-) -> list[list[Tally]]:
+) -> list[list[Any]]:
     """Return, for each model, its tallies of the 64 blocks of persons, in one pass.
 
     They know the same channels, and their sum is the tally of all journeys.
@@ -139,20 +139,20 @@ def block_tallies(
     ]
 
 
-def credit_with_interval(model: Model, parts: Sequence[Tally], interval: float) -> Credit:
+def credit_with_interval(model: Model, parts: Sequence[Any], interval: float) -> Credit:
     """Return the credit of a tally given by blocks of persons, with intervals.
 
     The model is solved again without each block; or, where that is dear and the model is `Sloped`,
     the blocks enter through its derivative.
     """
     whole = sum_tallies(parts)
-    credit = model.credit(whole)
     if isinstance(model, Sloped) and len(parts) * model.operations(whole) > _DEAR:
-        slopes = model.slopes(whole, parts)
-        extra = np.zeros((len(parts), 2, slopes.shape[2]))
-        extra[:, 1] = [part.unattributed for part in parts]
-        replicates = jackknife.first_order(credit.rows, np.concatenate([slopes, extra], axis=1))
+        credit, slopes = model.sloped(whole, parts)
+        rest = np.zeros((len(parts), len(credit.rows) - slopes.shape[1], slopes.shape[2]))
+        rest[:, -1] = [part.unattributed for part in parts]
+        replicates = jackknife.first_order(credit.rows, np.concatenate([slopes, rest], axis=1))
     else:
+        credit = model.credit(whole)
         factor = jackknife.scale(len(parts))
         replicates = np.stack([model.credit((whole - part) * factor).rows for part in parts])
     return replace(credit, replicates=replicates, interval=checked_level(interval))
@@ -174,8 +174,8 @@ def reduced(
     return work([journeys] if isinstance(journeys, Journeys) else journeys)
 
 
-def _sums(models: Sequence[Summed], batches: Iterable[Journeys]) -> list[Tally]:
-    found = [RunningTally() for _ in models]
+def _sums(models: Sequence[Summed], batches: Iterable[Journeys]) -> list[Any]:
+    found: list[RunningTally[Any]] = [RunningTally() for _ in models]
     batch = None
     for batch in batches:
         for model, running in zip(models, found, strict=True):
@@ -183,20 +183,18 @@ def _sums(models: Sequence[Summed], batches: Iterable[Journeys]) -> list[Tally]:
     return [] if batch is None else [running.total() for running in found]
 
 
-def _added(one: list[Tally], other: list[Tally]) -> list[Tally]:
+def _added(one: list[Any], other: list[Any]) -> list[Any]:
     return [a + b for a, b in zip(one, other, strict=True)]
 
 
-def _block_sums(models: Sequence[Summed], batches: Iterable[Journeys]) -> dict[int, list[Tally]]:
-    found: dict[int, list[Tally]] = {}
+def _block_sums(models: Sequence[Summed], batches: Iterable[Journeys]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
     for block, batch in by_block(batches):
         found = _blocks_added(found, {block: [model.tally(batch) for model in models]})
     return found
 
 
-def _blocks_added(
-    one: dict[int, list[Tally]], other: dict[int, list[Tally]]
-) -> dict[int, list[Tally]]:
+def _blocks_added(one: dict[int, list[Any]], other: dict[int, list[Any]]) -> dict[int, list[Any]]:
     both = {block: _added(one[block], other[block]) for block in one.keys() & other.keys()}
     return one | other | both
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,42 @@ if TYPE_CHECKING:
 
     from attribution.journeys import Journeys
 
-__all__ = ["RunningTally", "Tally", "sum_tallies", "tally_keys", "tally_rows", "tally_weights"]
+__all__ = [
+    "Additive",
+    "RunningTally",
+    "Tally",
+    "sum_tallies",
+    "tally_keys",
+    "tally_rows",
+    "tally_weights",
+]
+
+A = TypeVar("A", bound="Additive")
 
 _ROUNDING = 1e-12
 _WAITING = 1 << 22  # rows
+
+
+class Additive(Protocol):
+    """A vector of sums over journeys, whatever it is that a model counts."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Every channel the journeys know, sorted."""
+        ...
+
+    @property
+    def unattributed(self) -> NDArray[np.float64]:
+        """(measures,) what no touchpoint is known for."""
+        ...
+
+    def plus(self, others: Sequence[Self]) -> Self:
+        """Return the sum of this and others, made at once."""
+        ...
+
+    def __mul__(self, factor: float) -> Self: ...
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +105,17 @@ class Tally:
         return len(self.offsets) - 1
 
     def __add__(self, other: Tally) -> Tally:
-        return sum_tallies([self, other])
+        return self.plus([other])
+
+    def plus(self, others: Sequence[Tally]) -> Tally:
+        """Return the sum of this tally and others, made at once.
+
+        Raises
+        ------
+        ModelError
+            If they are of different models or different money columns.
+        """
+        return _sum([self, *others])
 
     def __mul__(self, factor: float) -> Tally:
         sums = self.sums * factor
@@ -157,7 +199,7 @@ class Tally:
         return recode[self.codes]
 
 
-class RunningTally:
+class RunningTally(Generic[A]):
     """The sum of tallies that come one after another.
 
     A sum is only made once enough rows wait: adding each to a growing sum would read it over and
@@ -165,23 +207,23 @@ class RunningTally:
     """
 
     def __init__(self) -> None:
-        self._sum: list[Tally] = []
-        self._waiting: list[Tally] = []
+        self._sum: list[A] = []
+        self._waiting: list[A] = []
         self._rows = 0  # that wait
 
-    def add(self, tally: Tally) -> None:
+    def add(self, tally: A) -> None:
         """Add one more."""
         self._waiting.append(tally)
         self._rows += len(tally)
         if self._rows > max(_WAITING, *(len(each) for each in self._sum), 0):
             self._sum, self._waiting, self._rows = [self.total()], [], 0
 
-    def total(self) -> Tally:
+    def total(self) -> A:
         """Return the sum so far; there must be something to add up."""
         return sum_tallies(self._sum + self._waiting)
 
 
-def sum_tallies(tallies: Sequence[Tally]) -> Tally:
+def sum_tallies(tallies: Sequence[A]) -> A:
     """Return the sum of one or more tallies, made at once.
 
     Raises
@@ -189,9 +231,11 @@ def sum_tallies(tallies: Sequence[Tally]) -> Tally:
     ModelError
         If they are of different models or different money columns.
     """
+    return tallies[0] if len(tallies) == 1 else tallies[0].plus(tallies[1:])
+
+
+def _sum(tallies: Sequence[Tally]) -> Tally:
     first = tallies[0]
-    if len(tallies) == 1:
-        return first
     for other in tallies:
         if (first.columns, first.measures) != (other.columns, other.measures):
             raise ModelError(

@@ -57,7 +57,7 @@ class TestFrame:
 
 def test_removal_effects_are_none_for_models_without():
     assert credit().removal_effects is None
-    effects = credit(effects=np.full((3, 2), 0.5)).removal_effects
+    effects = credit(removals=np.full((3, 2), 0.5)).removal_effects
     assert effects.index.tolist() == ["a", "b", "c"]
     assert list(effects.columns) == list(MEASURES)
 
@@ -69,8 +69,8 @@ def test_cautions_name_the_channels():
 
 def test_arrays_do_not_change():
     given = np.ones((3, 2))
-    one = credit(amounts=given, effects=given)
-    for name in ("amounts", "effects", "unattributed"):
+    one = credit(amounts=given, removals=given)
+    for name in ("amounts", "removals", "unattributed"):
         with pytest.raises(ValueError, match="read-only"):
             getattr(one, name)[...] = 0
     with pytest.raises(AttributeError):

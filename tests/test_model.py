@@ -73,7 +73,7 @@ class TestAxioms:
         given_rows = data.draw(rows())
         credit = attribute(build(given_rows), model)
         if isinstance(model, Markov) and model.removal == "reconnect":
-            for place, effect in enumerate(np.maximum(credit.effects, 0).sum(axis=0)):
+            for place, effect in enumerate(np.maximum(credit.removals, 0).sum(axis=0)):
                 if effect == 0:  # no channel has an effect: nothing to share by
                     assert not credit.amounts[:, place].any()
                     return

@@ -77,7 +77,7 @@ class Markov:
             return self._tally_long(seen)
         if len(seen.codes) <= _SLICE:
             return self._tally(seen)
-        parts = RunningTally()
+        parts: RunningTally[Tally] = RunningTally()
         for part in seen.slices(_SLICE):  # small pieces stay in cache
             parts.add(self._tally(part))
         return parts.total()
@@ -148,7 +148,7 @@ class Markov:
             tally.measures,
             credit,
             tally.unattributed,
-            effects=effects,
+            removals=effects,
         )
 
     def operations(self, tally: Tally) -> float:
@@ -163,8 +163,12 @@ class Markov:
             return _PER_CHAIN + _PER_KEY * len(tally) + 0.2 * channels**3
         return 5 * _PER_CHAIN + _PER_KEY * len(tally) * (1 + channels)
 
-    def slopes(self, tally: Tally, parts: Sequence[Tally]) -> NDArray[np.float64]:
-        """Return (parts, channels, measures): how credit moves along each part; see `Sloped`."""
+    def sloped(self, tally: Tally, parts: Sequence[Tally]) -> tuple[Credit, NDArray[np.float64]]:
+        """Return credit, and how it moves along each part of the tally; see `Sloped`."""
+        return self.credit(tally), self._slopes(tally, parts)
+
+    def _slopes(self, tally: Tally, parts: Sequence[Tally]) -> NDArray[np.float64]:
+        """Return (parts, channels, measures)."""
         states = _states(tally, self.order)
         counts = chain_slopes.Counts(
             states.start, states.ended, states.source, states.target, states.step

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from attribution.errors import AttributionError, ConfigError, MissingAges, quoted
+from attribution.models.hazard import Hazard
 from attribution.models.heuristic import (
     FirstTouch,
     LastNonDirect,
@@ -38,6 +39,7 @@ _CLASSES: dict[str, Any] = {
         PositionBased,
         Markov,
         Shapley,
+        Hazard,
     )
 }
 

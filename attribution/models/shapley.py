@@ -131,8 +131,12 @@ class Shapley:
             return float("inf")
         return _PER_KEY * len(tally) + (1.0 + len(tally.measures)) * players * 2.0**players
 
-    def slopes(self, tally: Tally, parts: Sequence[Tally]) -> NDArray[np.float64]:
-        """Return (parts, channels, measures): how credit moves along each part; see `Sloped`."""
+    def sloped(self, tally: Tally, parts: Sequence[Tally]) -> tuple[Credit, NDArray[np.float64]]:
+        """Return credit, and how it moves along each part of the tally; see `Sloped`."""
+        return self.credit(tally), self._slopes(tally, parts)
+
+    def _slopes(self, tally: Tally, parts: Sequence[Tally]) -> NDArray[np.float64]:
+        """Return (parts, channels, measures)."""
         if self.worth == "conversions":
             return np.array([part.by_channel() for part in parts])
         players = np.unique(tally.codes)

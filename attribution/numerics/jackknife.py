@@ -34,21 +34,22 @@ def first_order(whole: Floats, slopes: Floats) -> Floats:
     Parameters
     ----------
     whole
-        (...) the estimate: a function of sums that is homogeneous of degree one, as a total is.
+        (...) the estimate, a function of sums.
     slopes
         (B, ...) its derivative in the direction of each block's own sums.
 
     Notes
     -----
     Replicate b stands at T + (T - B T_b) / (B - 1), T being the sums and T_b the block's. The
-    derivative in the direction of T is the estimate itself (Euler), hence
+    derivative in the direction of T is the sum of the slopes, hence
 
-        theta_b = theta + (theta - B slope_b) / (B - 1) = B / (B - 1) * (theta - slope_b),
+        theta_b = theta + (sum of slopes - B slope_b) / (B - 1),
 
     which is exact where the estimate is linear in the sums: there, slope_b is the estimate of
     block b alone.
     """
-    return np.asarray(scale(len(slopes)) * (whole - slopes))
+    blocks = len(slopes)
+    return np.asarray(whole + (slopes.sum(axis=0) - blocks * slopes) / (blocks - 1))
 
 
 def standard_errors(replicates: Floats) -> Floats:

@@ -57,7 +57,7 @@ def _rolled_up(report: Report) -> int:
 
 def _removal(report: Report) -> Markup:
     words = report.words
-    found = [(n, c) for n, c in report.comparison.credits.items() if c.effects is not None]
+    found = [(n, c) for n, c in report.comparison.credits.items() if c.removals is not None]
     if not found or not report.credited:
         kicker = words("removal_kicker", model="Markov", measure=report.measure_word)
         return section(kicker, words("no_orders" if found else "removal_none"))

@@ -622,7 +622,7 @@ def test_a_journey_of_100_000_touchpoints(model):
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_one_channel_many_times_through_markov(order, length):
     credit = attribute(build([Row(("a",) * length, 1, 1, 2.0)], channels=("a",)), Markov(order))
-    assert credit.effects[0] == pytest.approx([1, 1])
+    assert credit.removals[0] == pytest.approx([1, 1])
     assert credit.amounts[0] == pytest.approx([1, 2])
 
 

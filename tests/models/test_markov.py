@@ -37,7 +37,7 @@ def assert_equals_twin(given_rows, model, close=1e-9):
     )
     total = max(1.0, sum(r.value + r.conversions for r in given_rows))
     for i, name in enumerate(CHANNELS):
-        assert credit.effects[i] == pytest.approx(effects[name], rel=close, abs=close), name
+        assert credit.removals[i] == pytest.approx(effects[name], rel=close, abs=close), name
         assert np.abs(credit.amounts[i] - expected[name]).max() <= close * total, name
 
 
@@ -72,9 +72,9 @@ class TestLargeChainRoutes:
 
     def test_direct_factorisation_equals_the_sweeps(self, order, monkeypatch):
         journeys = random_journeys(channels=8, size=200)
-        swept = attribute(journeys, Markov(order)).effects
+        swept = attribute(journeys, Markov(order)).removals
         monkeypatch.setattr(walks, "_CYCLES", 0)
-        direct = attribute(journeys, Markov(order)).effects
+        direct = attribute(journeys, Markov(order)).removals
         assert np.abs(swept - direct).max() <= 1e-12
 
     def test_big_keys_are_counted_like_small_ones(self, order, monkeypatch):
@@ -196,7 +196,7 @@ class TestChain:
         inside = [Row(("a", "b"), 2, 3, 10.0), Row(("c",), 1, 1, 5.0)]
         outside = [Row((), 4, 0, 40.0), Row((), 0, 50, 0.0)]
         with_, without = (attribute(build(r), Markov()) for r in (inside + outside, inside))
-        assert (with_.effects == without.effects).all()
+        assert (with_.removals == without.removals).all()
         assert (with_.amounts == without.amounts).all()
         assert with_.unattributed.tolist() == [4, 40]
 
@@ -282,7 +282,7 @@ class TestReconnect:
         given_rows = [Row(("a",), 5, 5, 5.0), Row(("b",), 1, 9, 1.0)]
         credit = attribute(build(given_rows), Markov(removal="reconnect"))
         # Without b one in two converts, against 6 in 20 with it.
-        assert credit.effects[1, 0] == pytest.approx(1 - 0.5 / 0.3)
+        assert credit.removals[1, 0] == pytest.approx(1 - 0.5 / 0.3)
         assert credit.amounts[:, 0].tolist() == pytest.approx([6, 0, 0, 0])
 
 
@@ -308,9 +308,9 @@ def test_thousands_of_channels_equal_the_dense_solution(monkeypatch):
     rng = np.random.default_rng(1)
     codes = rng.zipf(1.2, len(journeys.codes)).clip(1, 2_500).astype(np.int32) - 1
     wide = replace(journeys, codes=codes)
-    found = attribute(wide, Markov()).effects
+    found = attribute(wide, Markov()).removals
     monkeypatch.setattr(chain, "_DENSE", 10**9)
-    assert np.abs(attribute(wide, Markov()).effects - found).max() <= 1e-11
+    assert np.abs(attribute(wide, Markov()).removals - found).max() <= 1e-11
 
 
 @pytest.mark.parametrize("order", [1, 2])

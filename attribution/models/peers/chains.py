@@ -50,13 +50,13 @@ class MoneyMarkov(PathModel):
             )
             for column in np.where(paths.conversions[:, None] > 0, amounts, 0.0).T
         ]
-        effects = [credit.effects[:, 0] for credit in found if credit.effects is not None]
+        effects = [credit.removals[:, 0] for credit in found if credit.removals is not None]
         return Credit(
             paths.channels,
             paths.measures,
             np.column_stack([credit.amounts[:, 0] for credit in found]),
             np.array([credit.unattributed[0] for credit in found]),
-            effects=np.column_stack(effects),
+            removals=np.column_stack(effects),
         )
 
 
@@ -76,7 +76,7 @@ class ResharedMarkov(PathModel):
         given = tally_weights(paths, found.amounts[:, 0][paths.codes])
         unknown = paths.amounts()[paths.lengths == 0].sum(axis=0)
         return Credit(
-            paths.channels, paths.measures, given.by_channel(), unknown, effects=found.effects
+            paths.channels, paths.measures, given.by_channel(), unknown, removals=found.removals
         )
 
 

@@ -48,7 +48,8 @@ class Collapsed:
 
     def tally(self, journeys: Journeys) -> Tally:
         """Return the other model's tally of the shorter paths."""
-        return self.model.tally(collapsed(journeys))
+        found: Tally = self.model.tally(collapsed(journeys))
+        return found
 
     def credit(self, tally: Tally) -> Credit:
         """Return the other model's credit."""
@@ -63,7 +64,8 @@ class Buyers:
 
     def tally(self, journeys: Journeys) -> Tally:
         """Return the other model's tally of the journeys that converted."""
-        return self.model.tally(journeys.take(journeys.conversions > 0))
+        found: Tally = self.model.tally(journeys.take(journeys.conversions > 0))
+        return found
 
     def credit(self, tally: Tally) -> Credit:
         """Return the other model's credit."""
@@ -84,7 +86,8 @@ class MoneyFollows:
         """Return the other model's tally, of money that came with a conversion."""
         bought = journeys.conversions > 0
         values = {name: np.where(bought, column, 0.0) for name, column in journeys.values.items()}
-        return self.model.tally(replace(journeys, values=values))
+        found: Tally = self.model.tally(replace(journeys, values=values))
+        return found
 
     def credit(self, tally: Tally) -> Credit:
         """Return the other model's conversions with money in proportion."""
@@ -93,7 +96,7 @@ class MoneyFollows:
         weight = found.amounts[:, 0] if found.amounts[:, 0].any() else met.astype(float)
         totals = tally.measured[tally.lengths > 0].sum(axis=0)
         return shared(
-            tally.channels, tally.measures, weight, totals, tally.unattributed, found.effects
+            tally.channels, tally.measures, weight, totals, tally.unattributed, found.removals
         )
 
 
@@ -108,7 +111,7 @@ def shared(
     """Return credit that shares every total by the same weights; none if they sum to zero."""
     total = weight.sum()
     share = weight / total if total else np.zeros(len(weight))
-    return Credit(channels, measures, share[:, None] * totals, unattributed, effects=effects)
+    return Credit(channels, measures, share[:, None] * totals, unattributed, removals=effects)
 
 
 def collapsed(journeys: Journeys) -> Journeys:

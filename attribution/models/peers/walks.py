@@ -104,7 +104,7 @@ class TruncatedMarkov:
         totals = tally.measured.sum(axis=0)
         credit = effects * np.divide(totals, parts, out=np.zeros_like(totals), where=parts > 0)
         return Credit(
-            tally.channels, tally.measures, credit, np.zeros_like(totals), effects=effects
+            tally.channels, tally.measures, credit, np.zeros_like(totals), removals=effects
         )
 
     def longest(self, tally: Tally) -> int:

@@ -1,0 +1,483 @@
+"""The maximum of the hazard model's likelihood, and what it says in the channels' own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from attribution.columns import duration_ms
+from attribution.credit import Caused, Credit
+from attribution.errors import ModelError, quoted
+from attribution.models.hazard_tally import BEGIN
+from attribution.models.hazard_terms import PLAIN, REPEAT, Terms, touch_terms
+from attribution.notes import Note, NoteKind
+from attribution.numerics.additive import LONGEST, SHORTEST, Additive, Exposure, RateOrders, Test
+from attribution.numerics.likelihood import Fit, fit, upper_end
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from attribution.models.hazard_tally import HazardTally
+    from attribution.models.lift_tests import LiftTest
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+__all__ = ["LEVEL", "HazardFit", "fitted"]
+
+DAY = 86_400_000.0
+LEVEL = 0.95
+_FEW = 10  # touchpoints below which nothing is said of a channel
+_PAIRS_LEVEL = 0.01  # of a wrong pair among all that are tested
+_MOST_PAIRS = 20
+_SEEN_TOGETHER = 30  # touchpoints after another channel's below which a pair is not tested
+_FLOW_SIGMA = 4.0
+_FLAT = 1e-3  # how much of an unknown direction an estimate may hold
+
+
+@dataclass(frozen=True)
+class HazardFit:
+    """The maximum, and the tally it is of.
+
+    Attributes
+    ----------
+    tally
+        What was fitted.
+    terms
+        What each beta belongs to.
+    found
+        The maximum.
+    seeding
+        Whether credit moves to channels that lead to others.
+    """
+
+    tally: HazardTally
+    terms: Terms
+    found: Fit[Additive]
+    seeding: bool
+
+    @property
+    def half_life(self) -> pd.Timedelta | pd.Series[pd.Timedelta]:
+        """The half-life, one or by channel."""
+        problem = self.found.problem
+        days = problem.half_lives(self.found.theta)
+        if (problem.clock == 0).all():
+            shared = days[0] if len(days) else np.nan
+            return pd.Timedelta(shared, unit="D").round("s")
+        own = pd.Series(pd.NaT, index=self._index(), dtype="timedelta64[s]")
+        plain = self.terms.other == PLAIN
+        own.iloc[self.terms.one[plain]] = pd.to_timedelta(days[plain], unit="D").round("s")
+        return own
+
+    def _index(self) -> pd.Index[str]:
+        return pd.Index(self.tally.channels, name="channel", dtype="str")
+
+    # ------------------------------------------------------------------ credit
+
+    @cached_property
+    def _parts(self) -> Floats:
+        """(channels, rates) how much of what each rate takes goes to each channel."""
+        groups, channels = self.found.problem.groups, len(self.tally.channels)
+        out = np.zeros((channels, self.found.problem.rates))
+        here = groups + np.arange(len(self.terms.one))
+        paired = self.terms.other >= 0
+        out[self.terms.one, here] = np.where(paired, 0.5, 1.0)
+        np.add.at(out, (self.terms.other[paired], here[paired]), 0.5)
+        return out
+
+    @cached_property
+    def _removed(self) -> Floats:
+        """(channels, terms) which terms are gone without a channel."""
+        out = np.zeros((len(self.tally.channels), len(self.terms.one)))
+        here = np.arange(len(self.terms.one))
+        paired = self.terms.other >= 0
+        out[self.terms.one, here] = 1.0
+        out[self.terms.other[paired], here[paired]] = 1.0
+        return out
+
+    @cached_property
+    def seeded(self) -> Floats:
+        """(channels, channels) what share of the column's touchpoints the row's brought about.
+
+        A person's inclinations are the same forwards and backwards in time: what follows a channel
+        more often than it comes before it, by over four standard errors, counts as brought about.
+        """
+        channels = len(self.tally.channels)
+        out = np.zeros((channels, channels))
+        if not self.seeding:
+            return out
+        _, one, other, _ = self.tally.flows.parts()
+        ahead, square = np.zeros((channels, channels)), np.zeros((channels, channels))
+        ahead[one, other] = self.tally.flows.sums[:, 0]
+        square[one, other] = self.tally.flows.sums[:, 1]
+        excess = ahead - ahead.T
+        sure = excess > _FLOW_SIGMA * np.sqrt(square + square.T)
+        reached = self._touchpoints[None, :]
+        np.divide(excess, reached, out=out, where=sure & (reached > 0))
+        # No more of a channel's touchpoints are brought about than there are.
+        return np.asarray(out / np.maximum(out.sum(axis=0), 1.0))
+
+    @cached_property
+    def _touchpoints(self) -> Floats:
+        _, one, _, _ = self.tally.touched.parts()
+        out = np.zeros(len(self.tally.channels))
+        out[one] = self.tally.touched.sums[:, 0]
+        return out
+
+    @cached_property
+    def _passed_on(self) -> Floats:
+        """(channels, channels) what a channel is worth, by the direct worth of each."""
+        channels = len(self.tally.channels)
+        if not self.seeding or not self.seeded.any():
+            return np.eye(channels)
+        return np.asarray(np.linalg.inv(np.eye(channels) - 0.999 * self.seeded))
+
+    def _by_channel(self, shared: Floats) -> Floats:
+        """Return (..., channels + 1, measures): credit of channels, then of organic orders.
+
+        Takes what (..., rates, measures) each rate has. What channels have brought about in
+        others is worth something to them, too; all is scaled back to what there is.
+        """
+        groups = self.found.problem.groups
+        direct = np.einsum("cr,...rm->...cm", self._parts, shared)
+        organic = shared[..., :groups, :].sum(axis=-2, keepdims=True)
+        return np.concatenate([direct, organic], axis=-2)
+
+    def _with_seeds(self, rows: Floats) -> Floats:
+        """Return (channels + 1, measures) with what channels have brought about in others."""
+        direct = rows[:-1]
+        raised = self._passed_on @ direct
+        size = raised.sum(axis=0)
+        scale = np.divide(direct.sum(axis=0), size, out=np.ones_like(size), where=size != 0)
+        return np.vstack([raised * scale, rows[-1:]])
+
+    def credit(self) -> Credit:
+        """Return credit that adds up to the orders, with effects and half-life."""
+        theta = self.found.theta
+        rows = self._by_channel(self.found.problem.shared(theta, self.tally.rows.amounts))
+        rows = self._with_seeds(rows)
+        return Credit(
+            self.tally.channels,
+            self.tally.measures,
+            rows[:-1],
+            self.tally.unattributed,
+            organic=rows[-1],
+            caused=Caused(self.half_life, self.effects(), tuple(self.doubts())),
+        )
+
+    def slopes(self, parts: Sequence[HazardTally]) -> Floats:
+        """Return (parts, channels + 1, measures): how credit moves along each part of the tally.
+
+        The maximum moves by the inverse information times the part's own gradient (the influence
+        function of a maximum-likelihood estimate: Hampel et al. 1986, ch. 4), and credit with it.
+        """
+        problem, theta = self.found.problem, self.found.theta
+        moved = problem.shared_slopes(theta, self.tally.rows.amounts)
+        rows = self._by_channel(problem.shared(theta, self.tally.rows.amounts))
+        out = np.zeros((len(parts), len(self.tally.channels) + 1, len(self.tally.measures)))
+        for place, part in enumerate(parts):
+            aligned = part.recoded(self.tally.channels, self.tally.groups)
+            own = _problem(aligned, self.terms, problem)
+            step = self.found.covariance @ own.evaluate(theta).slope
+            here = self._by_channel(
+                own.shared(theta, aligned.rows.amounts) + np.tensordot(step, moved, axes=1)
+            )
+            out[place] = self._seed_slopes(rows, here)
+        return out
+
+    def _seed_slopes(self, rows: Floats, moved: Floats) -> Floats:
+        """Return how credit with seeds moves where credit without them moves so."""
+        if not self.seeding or not self.seeded.any():
+            return moved
+        size = 1e-6
+        up, down = (self._with_seeds(rows + sign * size * moved) for sign in (1, -1))
+        return np.asarray((up - down) / (2 * size))
+
+    # ------------------------------------------------------------------ effects
+
+    def effects(self) -> pd.DataFrame:
+        """Return channel, effect, conversions, low, high.
+
+        `effect` is the number of orders a touchpoint is expected to cause while it is watched,
+        `conversions` that of all the channel's touchpoints, `low` and `high` its 95 % interval
+        from the information matrix; a channel whose effect is zero at the maximum has one from
+        the profile likelihood. Of two channels that do more together, each has what is gone
+        without it, so that the figures may add up to more than all. Nothing is stated of channels
+        with fewer than ten touchpoints, or that cannot be told from others.
+        """
+        from scipy.special import ndtri
+
+        problem, theta = self.found.problem, self.found.theta
+        by_term, moved = problem.caused(theta)
+        removed = self._passed_on @ self._removed
+        conversions, slope = removed @ by_term, removed @ moved
+        error = np.sqrt(
+            np.maximum(np.einsum("cp,pq,cq->c", slope, self.found.covariance, slope), 0)
+        )
+        half = float(ndtri((1 + LEVEL) / 2)) * error
+        low, high = np.maximum(conversions - half, 0.0), conversions + half
+        for channel in np.flatnonzero((conversions <= 0) & (self._removed.sum(axis=1) == 1)):
+            term = int(np.flatnonzero(self._removed[channel])[0])
+            drop = float(ndtri(LEVEL)) ** 2 / 2
+            rate = problem.groups + term
+            end = upper_end(self.found, rate, drop) if problem.bounds.high[rate] > 0 else np.nan
+            low[channel], high[channel] = 0.0, end * moved[term, rate]
+        exposure = problem.caused(np.append(np.ones(problem.rates), theta[problem.rates :]))[0]
+        acted = np.bincount(
+            self.terms.one[self.terms.other < 0],
+            exposure[self.terms.other < 0],
+            len(self.tally.channels),
+        )
+        effect = np.divide(conversions, acted, out=np.zeros_like(acted), where=acted > 0)
+        table = np.column_stack([effect, conversions, low, high])
+        table[self._silenced] = np.nan
+        frame = pd.DataFrame(table, columns=["effect", "conversions", "low", "high"])
+        frame.insert(0, "channel", pd.Series(self.tally.channels, dtype="str"))
+        return frame
+
+    @cached_property
+    def _inseparable(self) -> NDArray[np.bool_]:
+        """(channels,) whose effects the data do not tell from one another."""
+        if not self.found.unknown.shape[1]:
+            return np.zeros(len(self.tally.channels), bool)
+        _, moved = self.found.problem.caused(self.found.theta)
+        along = np.abs((self._removed @ moved) @ self.found.unknown)
+        size = np.abs(self._removed @ moved).max(axis=1, initial=0.0)
+        return np.asarray((along.max(axis=1) > _FLAT * size) & (size > 0))
+
+    @cached_property
+    def _silenced(self) -> NDArray[np.bool_]:
+        return (self._touchpoints < _FEW) | self._inseparable
+
+    def doubts(self) -> list[Note]:
+        """Return what a reader must know before he believes the figures."""
+        notes = []
+        names = np.array(self.tally.channels, dtype=object)
+        few = (self._touchpoints > 0) & (self._touchpoints < _FEW)
+        notes += [
+            Note(NoteKind.FEW_TOUCHPOINTS, int(n), name)
+            for name, n in zip(names[few], self._touchpoints[few], strict=True)
+        ]
+        if self._inseparable.any():
+            together = names[self._inseparable]
+            notes.append(Note(NoteKind.INSEPARABLE, len(together), ", ".join(together)))
+        if self.edge:
+            notes.append(Note(NoteKind.HALF_LIFE_AT_EDGE, 1, self.edge))
+        return notes
+
+    @property
+    def edge(self) -> str:
+        """The bound that a half-life lies at, in words; empty where it lies within."""
+        problem = self.found.problem
+        if not problem.clocks or not len(self.terms.one):
+            return ""
+        days = np.exp(self.found.theta[problem.rates :])
+        if (days >= LONGEST * 0.999).any():
+            return f">= {LONGEST:g} d"
+        return "<= 1 min" if (days <= SHORTEST * 1.001).any() else ""
+
+
+def fitted(
+    tally: HazardTally,
+    *,
+    half_life: str,
+    multiplicative: bool,
+    pairs: bool,
+    seeding: bool,
+    tests: Sequence[LiftTest],
+) -> HazardFit:
+    """Return the maximum of the likelihood of a tally; the parameters are those of `Hazard`.
+
+    Raises
+    ------
+    ModelError
+        If there is nothing to tell an effect by, or no maximum was found.
+    """
+    del multiplicative
+    _check(tally, tests)
+    terms = _terms(tally)
+    problem = _problem(tally, terms, None, tests=tests)
+    clock = np.zeros(len(terms.one), np.int64)
+    known = None
+    if half_life not in ("shared", "by channel"):
+        known = np.array([duration_ms(half_life, "Hazard(half_life)") / DAY])
+    problem = replace(problem, clock=clock, half_life=known)
+    found = _converged(fit(problem))
+    if half_life == "by channel":
+        clock = terms.one if not len(terms.one) else np.unique(terms.one, return_inverse=True)[1]
+        about = float(found.problem.half_lives(found.theta)[0]) if len(terms.one) else None
+        own = replace(problem, clock=clock, about=about)
+        start = np.append(found.theta[: problem.rates], np.full(own.clocks, np.log(about or 1.0)))
+        found = _converged(fit(own, start))
+    if pairs:
+        terms, found = _with_pairs(tally, terms, found, tests)
+    return HazardFit(tally, terms, found, seeding)
+
+
+def _converged(found: Fit[Additive]) -> Fit[Additive]:
+    if found.converged:
+        return found
+    raise ModelError(
+        "Hazard found no maximum of the likelihood within its steps, so it states no effects. "
+        "Give it a half-life, such as Hazard('3D'), or fewer channels; rules, Markov and Shapley "
+        "still report."
+    )
+
+
+def _check(tally: HazardTally, tests: Sequence[LiftTest]) -> None:
+    rest = "Rules, Markov and Shapley still report how credit is divided."
+    for test in tests:
+        if test.channel not in tally.channels:
+            raise ModelError(
+                f"The lift test of {quoted(test.channel)} is of no channel of these journeys: "
+                f"{quoted(list(tally.channels))}. Name it as the journeys do."
+            )
+    if not len(tally.rows.group):
+        return
+    if tally.nulls <= 0:
+        raise ModelError(
+            "Hazard needs people who did not order: without them nothing tells what touchpoints "
+            f"cause from what buyers do anyway. Add journeys that did not convert. {rest}"
+        )
+    if not tally.at_risk.sum() > 0:
+        raise ModelError(
+            "Hazard needs time in which orders could have come: here every journey opens and "
+            f"closes in the same instant. Check the times of touchpoints and orders. {rest}"
+        )
+
+
+def _terms(tally: HazardTally) -> Terms:
+    """Return the terms of single channels; those of pairs are added where they are found."""
+    _, one, _, _ = tally.touched.parts()
+    window, e_one, e_other, _ = tally.exposure.parts()
+    kept = (window == 0) & (e_other < 0)
+    # A channel whose touchpoints never acted has a term as well, so that it is known.
+    ones = np.concatenate([one, e_one[kept]])
+    others = np.concatenate([np.full(len(one), PLAIN), e_other[kept]])
+    pairs = np.unique(np.column_stack([ones, -others]), axis=0)
+    return Terms(pairs[:, 0], -pairs[:, 1])
+
+
+def _problem(
+    tally: HazardTally,
+    terms: Terms,
+    like: Additive | None,
+    tests: Sequence[LiftTest] = (),
+) -> Additive:
+    """Return the likelihood of a tally; its half-lives are as in another one, without tests."""
+    rows = tally.rows
+    has_order = rows.amounts[:, 0] if len(rows.group) else np.zeros(0)
+    where, one, other = touch_terms(
+        rows.offsets,
+        rows.codes,
+        len(tally.channels),
+        repeats=bool((terms.other == REPEAT).any()),
+        pairs=bool((terms.other >= 0).any()),
+    )
+    term = terms.places(one, other)
+    kept = np.flatnonzero(term >= 0)
+    orders = RateOrders(
+        rows.number[where[kept]],
+        term[kept],
+        rows.ages[where[kept]] / DAY,
+        rows.group,
+        has_order,
+    )
+    found = tuple(
+        Test(_exposure(tally, terms, number), test.conversions, test.se)
+        for number, test in enumerate(tests, 1)
+    )
+    problem = Additive(
+        orders,
+        _exposure(tally, terms, 0),
+        tally.at_risk / DAY,
+        len(terms.one),
+        np.zeros(len(terms.one), np.int64) if like is None else like.clock,
+        tests=found,
+    )
+    return problem if like is None else replace(problem, half_life=like.half_life)
+
+
+def _exposure(tally: HazardTally, terms: Terms, number: int) -> Exposure:
+    window, one, other, place = tally.exposure.parts()
+    term = terms.places(one, other)
+    kept = np.flatnonzero((window == number) & (term >= 0) & (tally.exposure.sums[:, 0] != 0))
+    often, ages = tally.exposure.sums[kept].T
+    sign = np.where(place[kept] >= BEGIN, 1.0, -1.0)
+    return Exposure(term[kept], sign * often, ages / often / DAY)
+
+
+def _with_pairs(
+    tally: HazardTally, terms: Terms, found: Fit[Additive], tests: Sequence[LiftTest]
+) -> tuple[Terms, Fit[Additive]]:
+    """Return the terms with those of pairs that a score test finds, one after the other.
+
+    The score of a further rate at zero, over its standard error given the others, is standard
+    normal where the rate is zero (Rao 1948).
+    """
+    from scipy.special import ndtri
+
+    window, one, other, place = tally.exposure.parts()
+    kept = (window == 0) & (other >= 0) & (place >= BEGIN)
+    keys, at = np.unique(np.column_stack([one, other])[kept], axis=0, return_inverse=True)
+    often = np.bincount(at.ravel(), tally.exposure.sums[kept, 0], len(keys))
+    tried = keys[often >= _SEEN_TOGETHER]
+    if not len(tried):
+        return terms, found
+    limit = -float(ndtri(_PAIRS_LEVEL / len(tried)))
+    while len(tried) and (terms.other >= 0).sum() < _MOST_PAIRS:
+        scores = _scores(tally, terms, found, tried, tests)
+        best = int(np.argmax(scores))
+        if scores[best] < limit:
+            break
+        terms = Terms(np.append(terms.one, tried[best, 0]), np.append(terms.other, tried[best, 1]))
+        tried = np.delete(tried, best, axis=0)
+        found = _refitted(tally, terms, found, tests)
+    return terms, found
+
+
+def _widened(
+    tally: HazardTally, terms: Terms, found: Fit[Additive], tests: Sequence[LiftTest]
+) -> tuple[Additive, Floats]:
+    """Return the likelihood with further terms, and the maximum so far with zeros for them."""
+    old = found.problem
+    problem = _problem(tally, terms, None, tests)
+    # A pair fades as the channel does that completes it.
+    first = {int(code): int(clock) for code, clock in zip(terms.one, old.clock, strict=False)}
+    clock = np.array([first[int(code)] for code in terms.one], dtype=np.int64)
+    problem = replace(problem, clock=clock, half_life=old.half_life, about=old.about)
+    more = np.zeros(problem.rates - old.rates)
+    theta = np.concatenate([found.theta[: old.rates], more, found.theta[old.rates :]])
+    return problem, theta
+
+
+def _refitted(
+    tally: HazardTally, terms: Terms, found: Fit[Additive], tests: Sequence[LiftTest]
+) -> Fit[Additive]:
+    problem, theta = _widened(tally, terms, found, tests)
+    theta[found.problem.rates] = 1e-3 * problem.bounds.size[found.problem.rates]
+    return _converged(fit(problem, theta))
+
+
+def _scores(
+    tally: HazardTally,
+    terms: Terms,
+    found: Fit[Additive],
+    tried: Ints,
+    tests: Sequence[LiftTest],
+) -> Floats:
+    """Return (tried,) the score of each pair over its standard error."""
+    wider = Terms(np.append(terms.one, tried[:, 0]), np.append(terms.other, tried[:, 1]))
+    problem, theta = _widened(tally, wider, found, tests)
+    slope, information = problem.evaluate(theta).slope, problem.information(theta)
+    new = np.arange(found.problem.rates, problem.rates)
+    old = np.flatnonzero(~np.isin(np.arange(len(theta)), new))
+    side = information[np.ix_(new, old)]
+    spread = np.diag(information)[new] - np.einsum("no,op,np->n", side, found.covariance, side)
+    return np.asarray(slope[new] / np.sqrt(np.maximum(spread, 1e-300)))
