@@ -280,6 +280,7 @@ def _windowed(acting: tuple[Ints, Ints], seen: Journeys, test: LiftTest) -> tupl
                 f"The lift test of {quoted(test.channel)} has a window, and these journeys have no "
                 "times: leave out its start and end, or build the journeys from touchpoints."
             )
+        assert seen.ages is not None  # noqa: S101
         at = seen.closed_at[seen.rows] - seen.ages
         begins = np.maximum(begins, test.start - at)
         ends = np.minimum(ends, test.end - at)

@@ -171,6 +171,22 @@ class HazardFit:
             caused=Caused(self.half_life, self.effects(), tuple(self.doubts())),
         )
 
+    def loglik(self, tally: HazardTally) -> float:
+        """Return the log-likelihood of other journeys at this maximum.
+
+        What a test or a shrinkage adds is no part of it. Channels that were not there have no
+        effect, and groups that were not there order at the rate of all.
+        """
+        aligned, known = _aligned(tally, self.tally)
+        problem = _problem(aligned, self.terms, self.found.problem)
+        theta = self.found.theta
+        mu = theta[: self.found.problem.groups]
+        at_risk = self.found.problem.at_risk
+        every = float(mu @ at_risk / at_risk.sum()) if at_risk.sum() > 0 else 0.0
+        filled = np.full(problem.groups, every)
+        filled[known] = np.where(at_risk > 0, mu, every)
+        return problem.evaluate(np.append(filled, theta[self.found.problem.groups :])).value
+
     def slopes(self, parts: Sequence[HazardTally]) -> Floats:
         """Return (parts, channels + 1, measures): how credit moves along each part of the tally.
 
@@ -350,6 +366,20 @@ def _check(tally: HazardTally, tests: Sequence[LiftTest]) -> None:
             "Hazard needs time in which orders could have come: here every journey opens and "
             f"closes in the same instant. Check the times of touchpoints and orders. {rest}"
         )
+
+
+def _aligned(tally: HazardTally, like: HazardTally) -> tuple[HazardTally, Ints]:
+    """Return a tally that also knows another's channels and groups, the latter's in its order.
+
+    The channels of the other must keep their codes, so those that it lacks are left out.
+    """
+    names = like.channels
+    known = {name: code for code, name in enumerate(names)}
+    recode = np.array([known.get(name, -1) for name in tally.channels], dtype=np.int64)
+    groups = tuple(sorted({*tally.groups, *like.groups}))
+    place = {label: code for code, label in enumerate(groups)}
+    own = tally.limited(names, recode).recoded(names, groups)
+    return own, np.array([place[label] for label in like.groups], dtype=np.int64)
 
 
 def _terms(tally: HazardTally) -> Terms:

@@ -73,6 +73,14 @@ class Cells(NamedTuple):
         window, one = np.divmod(rest, _CODE)
         return window, one - _SHIFT, other - _SHIFT, place
 
+    def limited(self, recode: Ints) -> Cells:
+        """Return the cells of channels that `recode` does not make -1, with their new codes."""
+        _, one, other, _ = self.parts()
+        if not len(recode):
+            return self
+        kept = (recode[one] >= 0) & ((other < 0) | (recode[np.maximum(other, 0)] >= 0))
+        return Cells(self.keys[kept], self.sums[kept]).recoded(recode)
+
     def recoded(self, recode: Ints) -> Cells:
         """Return the cells with other codes for the numbers of a term that are channels."""
         window, one, other, place = self.parts()
@@ -249,6 +257,27 @@ class HazardTally:
             _rows_joined([each.rows for each in aligned]),
             np.sum([each.unattributed for each in aligned], axis=0),
             sum(each.nulls for each in aligned),
+        )
+
+    def limited(self, channels: tuple[str, ...], recode: Ints) -> HazardTally:
+        """Return the tally of touchpoints of these channels alone; `recode` is -1 for others."""
+        if self.channels == channels:
+            return self
+        rows = self.rows
+        kept = recode[rows.codes] >= 0 if len(rows.codes) else np.zeros(0, bool)
+        lengths = np.bincount(rows.number[kept], minlength=len(rows.group))
+        return replace(
+            self,
+            channels=channels,
+            exposure=self.exposure.limited(recode),
+            flows=self.flows.limited(recode),
+            touched=self.touched.limited(recode),
+            rows=rows._replace(
+                offsets=sequences.offsets_of(lengths),
+                codes=recode[rows.codes[kept]].astype(np.int32),
+                ages=rows.ages[kept],
+                lookback=rows.lookback[kept],
+            ),
         )
 
     def recoded(
