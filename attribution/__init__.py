@@ -39,6 +39,7 @@ from attribution.models.markov import Markov
 from attribution.models.named import default_models, model_from_text, usable_models
 from attribution.models.profile import profile, profiles
 from attribution.models.rule import Rule
+from attribution.models.shao_li import ShaoLi
 from attribution.models.shapley import Shapley, shapley_by_position
 from attribution.names import __version__
 from attribution.notes import Note, NoteKind
@@ -70,6 +71,7 @@ __all__ = [
     "ReportError",
     "Roi",
     "Rule",
+    "ShaoLi",
     "Shapley",
     "Store",
     "Tally",

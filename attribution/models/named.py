@@ -17,6 +17,7 @@ from attribution.models.heuristic import (
 )
 from attribution.models.markov import Markov
 from attribution.models.rule import read_rule
+from attribution.models.shao_li import ShaoLi
 from attribution.models.shapley import Shapley
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _CLASSES: dict[str, Any] = {
         PositionBased,
         Markov,
         Shapley,
+        ShaoLi,
     )
 }
 

@@ -11,6 +11,7 @@ from attribution import (
     Journeys,
     Markov,
     Model,
+    ShaoLi,
     Shapley,
     TimeDecay,
     attribute,
@@ -29,6 +30,7 @@ from attribution.model import example_journeys
         Markov(order=3, removal="reconnect", nulls=False),
         Shapley("rate", exact=5, seed=7),
         TimeDecay("2D"),
+        ShaoLi(),
     ],
     ids=label,
 )
