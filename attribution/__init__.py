@@ -35,6 +35,7 @@ from attribution.models.heuristic import (
     TimeDecay,
     TouchpointModel,
 )
+from attribution.models.logistic import Logistic
 from attribution.models.markov import Markov
 from attribution.models.named import default_models, model_from_text, usable_models
 from attribution.models.profile import profile, profiles
@@ -61,6 +62,7 @@ __all__ = [
     "LastTouch",
     "Ledger",
     "Linear",
+    "Logistic",
     "Markov",
     "MissingAges",
     "Model",

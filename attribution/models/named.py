@@ -15,6 +15,7 @@ from attribution.models.heuristic import (
     PositionBased,
     TimeDecay,
 )
+from attribution.models.logistic import Logistic
 from attribution.models.markov import Markov
 from attribution.models.rule import read_rule
 from attribution.models.shao_li import ShaoLi
@@ -40,6 +41,7 @@ _CLASSES: dict[str, Any] = {
         Markov,
         Shapley,
         ShaoLi,
+        Logistic,
     )
 }
 

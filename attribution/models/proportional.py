@@ -25,18 +25,18 @@ def proportional(
 ) -> Credit:
     """Return totals (measures,) shared in proportion to weights (channels, measures), if positive.
 
-    A total that no channel has a positive weight for stays unattributed. Channels credited with
-    more than the conversions `touched` (channels,) are marked.
+    A total that no channel has a positive weight for is organic. Channels credited with more than
+    the conversions `touched` (channels,) are marked.
     """
     weight = np.maximum(weight, 0.0)
     whole = weight.sum(axis=0)
     amounts = weight * np.divide(totals, whole, out=np.zeros_like(totals), where=whole > 0)
-    rest = np.where(whole > 0, 0.0, totals)
     return Credit(
         tally.channels,
         tally.measures,
         amounts,
-        tally.unattributed + rest,
+        tally.unattributed,
+        organic=np.where(whole > 0, 0.0, totals),
         caution=amounts[:, 0] > touched * (1 + 1e-9),
     )
 

@@ -34,8 +34,8 @@ class ShaoLi:
     way, with the mean value of those journeys in place of p.
 
     C(c) can be negative for one order and is kept so. Only a channel whose sum over all orders is
-    negative is set to zero, before scaling. Where no channel's sum is positive (money that comes
-    and goes back), what there is stays unattributed.
+    negative is set to zero, before scaling. Where no channel's sum is positive, which only money
+    that comes and goes back can bring about, what there is counts as organic.
 
     What it needs: journeys that did not convert, as a sample of all of them. It knows presence
     only: not order, not repeats, not time. Rates compare who met a channel with who did not, so

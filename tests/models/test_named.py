@@ -9,6 +9,7 @@ import pytest
 from attribution import (
     ConfigError,
     Journeys,
+    Logistic,
     Markov,
     Model,
     ShaoLi,
@@ -31,6 +32,7 @@ from attribution.model import example_journeys
         Shapley("rate", exact=5, seed=7),
         TimeDecay("2D"),
         ShaoLi(),
+        Logistic(bags=40, ridge=0.001),
     ],
     ids=label,
 )

@@ -88,12 +88,12 @@ def test_a_channel_whose_sum_is_negative_gets_nothing():
     assert credit.amounts[:2, 0].tolist() == [0.0, 10.0]
 
 
-def test_money_that_came_and_went_back_stays_unattributed():
+def test_money_that_came_and_went_back_is_organic():
     given_rows = [Row(("a",), 1, 1, -5.0), Row(("b",), 0, 1, 0.0)]
     credit = attribute(build(given_rows), ShaoLi())
     assert credit.amounts[:, 0].tolist() == [1, 0, 0, 0]
     assert credit.amounts[:, 1].tolist() == [0, 0, 0, 0]
-    assert credit.unattributed.tolist() == [0, -5]
+    assert credit.organic.tolist() == [0, -5]
 
 
 def test_flags_credit_beyond_what_a_channel_touched():
