@@ -26,6 +26,7 @@ from attribution.intake.paths import read_paths, read_touchpoints
 from attribution.intake.shipped import shipped
 from attribution.journeys import Journeys
 from attribution.model import Model, attribute, check_model, label
+from attribution.models.counterfactual_shapley import CounterfactualShapley
 from attribution.models.heuristic import (
     FirstTouch,
     LastNonDirect,
@@ -53,6 +54,7 @@ __all__ = [
     "Claims",
     "Comparison",
     "ConfigError",
+    "CounterfactualShapley",
     "Credit",
     "DataError",
     "FirstTouch",

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from attribution.errors import AttributionError, ConfigError, MissingAges, quoted
+from attribution.models.counterfactual_shapley import CounterfactualShapley
 from attribution.models.heuristic import (
     FirstTouch,
     LastNonDirect,
@@ -42,6 +43,7 @@ _CLASSES: dict[str, Any] = {
         Shapley,
         ShaoLi,
         Logistic,
+        CounterfactualShapley,
     )
 }
 

@@ -8,6 +8,7 @@ import pytest
 
 from attribution import (
     ConfigError,
+    CounterfactualShapley,
     Journeys,
     Logistic,
     Markov,
@@ -32,6 +33,7 @@ from attribution.model import example_journeys
         Shapley("rate", exact=5, seed=7),
         TimeDecay("2D"),
         ShaoLi(),
+        CounterfactualShapley(grid="6h", states=3),
         Logistic(bags=40, ridge=0.001),
     ],
     ids=label,
