@@ -26,6 +26,7 @@ from attribution.intake.paths import read_paths, read_touchpoints
 from attribution.intake.shipped import shipped
 from attribution.journeys import Journeys
 from attribution.model import Model, attribute, check_model, label
+from attribution.models.counterfactual_shapley import CounterfactualShapley
 from attribution.models.hazard import Hazard
 from attribution.models.heuristic import (
     FirstTouch,
@@ -37,10 +38,12 @@ from attribution.models.heuristic import (
     TouchpointModel,
 )
 from attribution.models.lift_tests import LiftTest, read_lift_tests
+from attribution.models.logistic import Logistic
 from attribution.models.markov import Markov
 from attribution.models.named import default_models, model_from_text, usable_models
 from attribution.models.profile import profile, profiles
 from attribution.models.rule import Rule
+from attribution.models.shao_li import ShaoLi
 from attribution.models.shapley import Shapley, shapley_by_position
 from attribution.names import __version__
 from attribution.notes import Note, NoteKind
@@ -53,6 +56,7 @@ __all__ = [
     "Claims",
     "Comparison",
     "ConfigError",
+    "CounterfactualShapley",
     "Credit",
     "DataError",
     "FirstTouch",
@@ -64,6 +68,7 @@ __all__ = [
     "Ledger",
     "LiftTest",
     "Linear",
+    "Logistic",
     "Markov",
     "MissingAges",
     "Model",
@@ -74,6 +79,7 @@ __all__ = [
     "ReportError",
     "Roi",
     "Rule",
+    "ShaoLi",
     "Shapley",
     "Store",
     "Tally",

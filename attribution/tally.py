@@ -25,6 +25,7 @@ __all__ = [
     "sum_tallies",
     "tally_keys",
     "tally_rows",
+    "tally_sets",
     "tally_weights",
 ]
 
@@ -374,3 +375,19 @@ def tally_weights(journeys: Journeys, weights: NDArray[np.float64]) -> Tally:
         credited[measure, 1:] = np.bincount(codes, share * column[rows], minlength=n)
     keys = packing.Keyed(np.arange(n + 1), list(credited))
     return tally_keys(journeys.channels, journeys.measures, journeys.measures, [keys], 1)
+
+
+def tally_sets(journeys: Journeys) -> Tally:
+    """Tally journeys by the set of channels they touched: column "null", then the measures.
+
+    What an order says of its own source is no touch; the empty set is what touched no channel.
+    """
+    seen = journeys.observed
+    keep = np.flatnonzero(seen.distinct)
+    rows, codes = seen.rows[keep], seen.codes[keep]
+    order = np.lexsort((codes, rows))
+    offsets = sequences.offsets_of(np.bincount(rows, minlength=len(seen)))
+    amounts = np.column_stack([seen.weighted_nulls(), seen.amounts()])
+    return tally_rows(
+        seen.channels, ("null", *seen.measures), seen.measures, offsets, codes[order], amounts
+    )

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from attribution.errors import ConfigError
 from attribution.journeys.definition import JourneyDefinition
+from attribution.models.named import model_from_text
 from attribution.store.store import Store
 from attribution.store.tables import DERIVED, TABLES
 from attribution.workspace import FILE, read_workspace
@@ -53,3 +55,14 @@ def test_the_page_on_journeys_tells_every_setting_and_its_examples_can_be_read(t
     [example] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     (tmp_path / FILE).write_text(example, encoding="utf-8")
     assert read_workspace(tmp_path).journeys.level == "session"
+
+
+def test_the_page_on_models_tells_of_every_model():
+    page = (DOCS / "models.md").read_text(encoding="utf-8")
+    sections = set(re.findall(r"^## (\w+)$", page, re.MULTILINE))
+    rows = set(re.findall(r"^\| `(\w+)", page, re.MULTILINE))
+    with pytest.raises(ConfigError) as refused:
+        model_from_text("no model")
+    there_are = set(re.findall(r"There are (.*), or", str(refused.value))[0].split(", "))
+    assert rows == there_are | {"Rule"}
+    assert sections == rows | {"Profiles"}

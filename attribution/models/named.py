@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from attribution.errors import AttributionError, ConfigError, MissingAges, quoted
+from attribution.models.counterfactual_shapley import CounterfactualShapley
 from attribution.models.hazard import Hazard
 from attribution.models.heuristic import (
     FirstTouch,
@@ -16,8 +17,10 @@ from attribution.models.heuristic import (
     PositionBased,
     TimeDecay,
 )
+from attribution.models.logistic import Logistic
 from attribution.models.markov import Markov
 from attribution.models.rule import read_rule
+from attribution.models.shao_li import ShaoLi
 from attribution.models.shapley import Shapley
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ _CLASSES: dict[str, Any] = {
         Markov,
         Shapley,
         Hazard,
+        ShaoLi,
+        Logistic,
+        CounterfactualShapley,
     )
 }
 

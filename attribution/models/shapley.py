@@ -11,7 +11,7 @@ import pandas as pd
 from attribution.credit import Credit
 from attribution.errors import ModelError
 from attribution.numerics import game, game_slopes, sequences
-from attribution.tally import Tally, tally_rows, tally_weights
+from attribution.tally import Tally, tally_sets, tally_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,18 +71,10 @@ class Shapley:
 
     def tally(self, journeys: Journeys) -> Tally:
         """Return credit per channel ("conversions"), or sums per set of channels ("rate")."""
-        seen = journeys.observed
-        if self.worth == "conversions":
-            chosen = seen.converting
-            return tally_weights(chosen, chosen.distinct.astype(float))
-        keep = np.flatnonzero(seen.distinct)
-        rows, codes = seen.rows[keep], seen.codes[keep]
-        order = np.lexsort((codes, rows))
-        offsets = sequences.offsets_of(np.bincount(rows, minlength=len(seen)))
-        amounts = np.column_stack([seen.weighted_nulls(), seen.amounts()])
-        return tally_rows(
-            seen.channels, ("null", *seen.measures), seen.measures, offsets, codes[order], amounts
-        )
+        if self.worth == "rate":
+            return tally_sets(journeys)
+        chosen = journeys.observed.converting
+        return tally_weights(chosen, chosen.distinct.astype(float))
 
     def credit(self, tally: Tally) -> Credit:
         """Return the Shapley values, scaled to the attributed conversions and money."""

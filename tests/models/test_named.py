@@ -8,9 +8,12 @@ import pytest
 
 from attribution import (
     ConfigError,
+    CounterfactualShapley,
     Journeys,
+    Logistic,
     Markov,
     Model,
+    ShaoLi,
     Shapley,
     TimeDecay,
     attribute,
@@ -29,6 +32,9 @@ from attribution.model import example_journeys
         Markov(order=3, removal="reconnect", nulls=False),
         Shapley("rate", exact=5, seed=7),
         TimeDecay("2D"),
+        ShaoLi(),
+        CounterfactualShapley(grid="6h", states=3),
+        Logistic(bags=40, ridge=0.001),
     ],
     ids=label,
 )
