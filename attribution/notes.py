@@ -16,6 +16,7 @@ class NoteKind(StrEnum):
     ORDERS_WITHOUT_PERSON = "orders_without_person"
     EVIDENCE_UNUSED = "evidence_unused"
     UNLISTED_PEOPLE = "unlisted_people"
+    NO_ORDERS = "no_orders"
     FEW_TOUCHPOINTS = "few_touchpoints"
     INSEPARABLE = "inseparable"
     HALF_LIFE_AT_EDGE = "half_life_at_edge"

@@ -10,7 +10,8 @@ import pandas as pd
 
 from attribution.columns import duration_ms
 from attribution.errors import ConfigError, MissingAges, ModelError, quoted
-from attribution.models.hazard_fit import HazardFit, fitted
+from attribution.models.hazard_fit import HazardFit
+from attribution.models.hazard_search import check, found_pairs, searched
 from attribution.models.hazard_tally import BEGIN, Cells, HazardTally, Rows
 from attribution.models.hazard_terms import followers, touch_terms
 from attribution.models.lift_tests import LiftTest, read_lift_tests
@@ -104,6 +105,20 @@ class Hazard:
             duration_ms(self.seeding, "Hazard(seeding)", least=1)
         if not isinstance(self.lift_tests, tuple):
             object.__setattr__(self, "lift_tests", read_lift_tests(self.lift_tests))
+        if self.link == "multiplicative":
+            self._check_multiplicative()
+
+    def _check_multiplicative(self) -> None:
+        if self.half_life == "by channel":
+            raise ModelError(
+                "Hazard(link='multiplicative') has one half-life for all channels: write "
+                "half_life='shared' or a duration."
+            )
+        if self.lift_tests:
+            raise ModelError(
+                "Lift tests enter the additive link only: they are stated in orders, which a "
+                "multiplicative rate does not divide. Leave out link='multiplicative'."
+            )
 
     # ------------------------------------------------------------------ the sum
 
@@ -210,14 +225,16 @@ class Hazard:
         ModelError
             If there are no people who did not order, no time at risk, or no maximum was found.
         """
-        return fitted(
+        check(tally, self.lift_tests)
+        terms, found = searched(
             tally,
-            half_life=self.half_life,
-            multiplicative=self.link == "multiplicative",
-            pairs=self.pairs,
-            seeding=self.seeding is not None,
+            self.half_life,
+            multiplies=self.link == "multiplicative",
             tests=self.lift_tests,
         )
+        if self.pairs:
+            terms, found = found_pairs(tally, terms, found, self.lift_tests)
+        return HazardFit(tally, terms, found, self.seeding is not None)
 
     def credit(self, tally: HazardTally) -> Credit:
         """Return credit, effects with intervals, and the half-life."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from attribution.columns import duration_ms
 from attribution.credit import Caused, Credit
-from attribution.errors import ModelError, quoted
-from attribution.models.hazard_tally import BEGIN
-from attribution.models.hazard_terms import PLAIN, REPEAT, Terms, touch_terms
+from attribution.models.hazard_problem import Rates, aligned, like
+from attribution.models.hazard_terms import PLAIN
 from attribution.notes import Note, NoteKind
-from attribution.numerics.additive import LONGEST, SHORTEST, Additive, Exposure, RateOrders, Test
-from attribution.numerics.likelihood import Fit, fit, upper_end
+from attribution.numerics.additive import LONGEST, SHORTEST
+from attribution.numerics.likelihood import Fit, upper_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,19 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attribution.models.hazard_tally import HazardTally
-    from attribution.models.lift_tests import LiftTest
+    from attribution.models.hazard_terms import Terms
 
     Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
-__all__ = ["LEVEL", "HazardFit", "fitted"]
+__all__ = ["LEVEL", "HazardFit"]
 
-DAY = 86_400_000.0
 LEVEL = 0.95
 _FEW = 10  # touchpoints below which nothing is said of a channel
-_PAIRS_LEVEL = 0.01  # of a wrong pair among all that are tested
-_MOST_PAIRS = 20
-_SEEN_TOGETHER = 30  # touchpoints after another channel's below which a pair is not tested
 _FLOW_SIGMA = 4.0
 _FLAT = 1e-3  # how much of an unknown direction an estimate may hold
 
@@ -59,7 +52,7 @@ class HazardFit:
 
     tally: HazardTally
     terms: Terms
-    found: Fit[Additive]
+    found: Fit[Rates]
     seeding: bool
 
     @property
@@ -67,9 +60,10 @@ class HazardFit:
         """The half-life, one or by channel."""
         problem = self.found.problem
         days = problem.half_lives(self.found.theta)
+        if problem.count <= 0:
+            days = np.full_like(days, np.nan)
         if (problem.clock == 0).all():
-            shared = days[0] if len(days) else np.nan
-            return pd.Timedelta(shared, unit="D").round("s")
+            return _timedelta(days[0] if len(days) else np.nan)
         own = pd.Series(pd.NaT, index=self._index(), dtype="timedelta64[s]")
         plain = self.terms.other == PLAIN
         own.iloc[self.terms.one[plain]] = pd.to_timedelta(days[plain], unit="D").round("s")
@@ -177,8 +171,8 @@ class HazardFit:
         What a test or a shrinkage adds is no part of it. Channels that were not there have no
         effect, and groups that were not there order at the rate of all.
         """
-        aligned, known = _aligned(tally, self.tally)
-        problem = _problem(aligned, self.terms, self.found.problem)
+        own, known = aligned(tally, self.tally)
+        problem = like(self.found.problem, own, self.terms)
         theta = self.found.theta
         mu = theta[: self.found.problem.groups]
         at_risk = self.found.problem.at_risk
@@ -198,11 +192,11 @@ class HazardFit:
         rows = self._by_channel(problem.shared(theta, self.tally.rows.amounts))
         out = np.zeros((len(parts), len(self.tally.channels) + 1, len(self.tally.measures)))
         for place, part in enumerate(parts):
-            aligned = part.recoded(self.tally.channels, self.tally.groups)
-            own = _problem(aligned, self.terms, problem)
+            part = part.recoded(self.tally.channels, self.tally.groups)
+            own = like(problem, part, self.terms)
             step = self.found.covariance @ own.evaluate(theta).slope
             here = self._by_channel(
-                own.shared(theta, aligned.rows.amounts) + np.tensordot(step, moved, axes=1)
+                own.shared(theta, part.rows.amounts) + np.tensordot(step, moved, axes=1)
             )
             out[place] = self._seed_slopes(rows, here)
         return out
@@ -244,11 +238,9 @@ class HazardFit:
             rate = problem.groups + term
             end = upper_end(self.found, rate, drop) if problem.bounds.high[rate] > 0 else np.nan
             low[channel], high[channel] = 0.0, end * moved[term, rate]
-        exposure = problem.caused(np.append(np.ones(problem.rates), theta[problem.rates :]))[0]
+        single = self.terms.other < 0
         acted = np.bincount(
-            self.terms.one[self.terms.other < 0],
-            exposure[self.terms.other < 0],
-            len(self.tally.channels),
+            self.terms.one[single], problem.acted(theta)[single], len(self.tally.channels)
         )
         effect = np.divide(conversions, acted, out=np.zeros_like(acted), where=acted > 0)
         table = np.column_stack([effect, conversions, low, high])
@@ -269,11 +261,15 @@ class HazardFit:
 
     @cached_property
     def _silenced(self) -> NDArray[np.bool_]:
+        if self.found.problem.count <= 0:
+            return np.ones(len(self.tally.channels), bool)
         return (self._touchpoints < _FEW) | self._inseparable
 
     def doubts(self) -> list[Note]:
         """Return what a reader must know before he believes the figures."""
         notes = []
+        if self.found.problem.count <= 0:
+            return [Note(NoteKind.NO_ORDERS, 1)]
         names = np.array(self.tally.channels, dtype=object)
         few = (self._touchpoints > 0) & (self._touchpoints < _FEW)
         notes += [
@@ -299,215 +295,5 @@ class HazardFit:
         return "<= 1 min" if (days <= SHORTEST * 1.001).any() else ""
 
 
-def fitted(
-    tally: HazardTally,
-    *,
-    half_life: str,
-    multiplicative: bool,
-    pairs: bool,
-    seeding: bool,
-    tests: Sequence[LiftTest],
-) -> HazardFit:
-    """Return the maximum of the likelihood of a tally; the parameters are those of `Hazard`.
-
-    Raises
-    ------
-    ModelError
-        If there is nothing to tell an effect by, or no maximum was found.
-    """
-    del multiplicative
-    _check(tally, tests)
-    terms = _terms(tally)
-    problem = _problem(tally, terms, None, tests=tests)
-    clock = np.zeros(len(terms.one), np.int64)
-    known = None
-    if half_life not in ("shared", "by channel"):
-        known = np.array([duration_ms(half_life, "Hazard(half_life)") / DAY])
-    problem = replace(problem, clock=clock, half_life=known)
-    found = _converged(fit(problem))
-    if half_life == "by channel":
-        clock = terms.one if not len(terms.one) else np.unique(terms.one, return_inverse=True)[1]
-        about = float(found.problem.half_lives(found.theta)[0]) if len(terms.one) else None
-        own = replace(problem, clock=clock, about=about)
-        start = np.append(found.theta[: problem.rates], np.full(own.clocks, np.log(about or 1.0)))
-        found = _converged(fit(own, start))
-    if pairs:
-        terms, found = _with_pairs(tally, terms, found, tests)
-    return HazardFit(tally, terms, found, seeding)
-
-
-def _converged(found: Fit[Additive]) -> Fit[Additive]:
-    if found.converged:
-        return found
-    raise ModelError(
-        "Hazard found no maximum of the likelihood within its steps, so it states no effects. "
-        "Give it a half-life, such as Hazard('3D'), or fewer channels; rules, Markov and Shapley "
-        "still report."
-    )
-
-
-def _check(tally: HazardTally, tests: Sequence[LiftTest]) -> None:
-    rest = "Rules, Markov and Shapley still report how credit is divided."
-    for test in tests:
-        if test.channel not in tally.channels:
-            raise ModelError(
-                f"The lift test of {quoted(test.channel)} is of no channel of these journeys: "
-                f"{quoted(list(tally.channels))}. Name it as the journeys do."
-            )
-    if not len(tally.rows.group):
-        return
-    if tally.nulls <= 0:
-        raise ModelError(
-            "Hazard needs people who did not order: without them nothing tells what touchpoints "
-            f"cause from what buyers do anyway. Add journeys that did not convert. {rest}"
-        )
-    if not tally.at_risk.sum() > 0:
-        raise ModelError(
-            "Hazard needs time in which orders could have come: here every journey opens and "
-            f"closes in the same instant. Check the times of touchpoints and orders. {rest}"
-        )
-
-
-def _aligned(tally: HazardTally, like: HazardTally) -> tuple[HazardTally, Ints]:
-    """Return a tally that also knows another's channels and groups, the latter's in its order.
-
-    The channels of the other must keep their codes, so those that it lacks are left out.
-    """
-    names = like.channels
-    known = {name: code for code, name in enumerate(names)}
-    recode = np.array([known.get(name, -1) for name in tally.channels], dtype=np.int64)
-    groups = tuple(sorted({*tally.groups, *like.groups}))
-    place = {label: code for code, label in enumerate(groups)}
-    own = tally.limited(names, recode).recoded(names, groups)
-    return own, np.array([place[label] for label in like.groups], dtype=np.int64)
-
-
-def _terms(tally: HazardTally) -> Terms:
-    """Return the terms of single channels; those of pairs are added where they are found."""
-    _, one, _, _ = tally.touched.parts()
-    window, e_one, e_other, _ = tally.exposure.parts()
-    kept = (window == 0) & (e_other < 0)
-    # A channel whose touchpoints never acted has a term as well, so that it is known.
-    ones = np.concatenate([one, e_one[kept]])
-    others = np.concatenate([np.full(len(one), PLAIN), e_other[kept]])
-    pairs = np.unique(np.column_stack([ones, -others]), axis=0)
-    return Terms(pairs[:, 0], -pairs[:, 1])
-
-
-def _problem(
-    tally: HazardTally,
-    terms: Terms,
-    like: Additive | None,
-    tests: Sequence[LiftTest] = (),
-) -> Additive:
-    """Return the likelihood of a tally; its half-lives are as in another one, without tests."""
-    rows = tally.rows
-    has_order = rows.amounts[:, 0] if len(rows.group) else np.zeros(0)
-    where, one, other = touch_terms(
-        rows.offsets,
-        rows.codes,
-        len(tally.channels),
-        repeats=bool((terms.other == REPEAT).any()),
-        pairs=bool((terms.other >= 0).any()),
-    )
-    term = terms.places(one, other)
-    kept = np.flatnonzero(term >= 0)
-    orders = RateOrders(
-        rows.number[where[kept]],
-        term[kept],
-        rows.ages[where[kept]] / DAY,
-        rows.group,
-        has_order,
-    )
-    found = tuple(
-        Test(_exposure(tally, terms, number), test.conversions, test.se)
-        for number, test in enumerate(tests, 1)
-    )
-    problem = Additive(
-        orders,
-        _exposure(tally, terms, 0),
-        tally.at_risk / DAY,
-        len(terms.one),
-        np.zeros(len(terms.one), np.int64) if like is None else like.clock,
-        tests=found,
-    )
-    return problem if like is None else replace(problem, half_life=like.half_life)
-
-
-def _exposure(tally: HazardTally, terms: Terms, number: int) -> Exposure:
-    window, one, other, place = tally.exposure.parts()
-    term = terms.places(one, other)
-    kept = np.flatnonzero((window == number) & (term >= 0) & (tally.exposure.sums[:, 0] != 0))
-    often, ages = tally.exposure.sums[kept].T
-    sign = np.where(place[kept] >= BEGIN, 1.0, -1.0)
-    return Exposure(term[kept], sign * often, ages / often / DAY)
-
-
-def _with_pairs(
-    tally: HazardTally, terms: Terms, found: Fit[Additive], tests: Sequence[LiftTest]
-) -> tuple[Terms, Fit[Additive]]:
-    """Return the terms with those of pairs that a score test finds, one after the other.
-
-    The score of a further rate at zero, over its standard error given the others, is standard
-    normal where the rate is zero (Rao 1948).
-    """
-    from scipy.special import ndtri
-
-    window, one, other, place = tally.exposure.parts()
-    kept = (window == 0) & (other >= 0) & (place >= BEGIN)
-    keys, at = np.unique(np.column_stack([one, other])[kept], axis=0, return_inverse=True)
-    often = np.bincount(at.ravel(), tally.exposure.sums[kept, 0], len(keys))
-    tried = keys[often >= _SEEN_TOGETHER]
-    if not len(tried):
-        return terms, found
-    limit = -float(ndtri(_PAIRS_LEVEL / len(tried)))
-    while len(tried) and (terms.other >= 0).sum() < _MOST_PAIRS:
-        scores = _scores(tally, terms, found, tried, tests)
-        best = int(np.argmax(scores))
-        if scores[best] < limit:
-            break
-        terms = Terms(np.append(terms.one, tried[best, 0]), np.append(terms.other, tried[best, 1]))
-        tried = np.delete(tried, best, axis=0)
-        found = _refitted(tally, terms, found, tests)
-    return terms, found
-
-
-def _widened(
-    tally: HazardTally, terms: Terms, found: Fit[Additive], tests: Sequence[LiftTest]
-) -> tuple[Additive, Floats]:
-    """Return the likelihood with further terms, and the maximum so far with zeros for them."""
-    old = found.problem
-    problem = _problem(tally, terms, None, tests)
-    # A pair fades as the channel does that completes it.
-    first = {int(code): int(clock) for code, clock in zip(terms.one, old.clock, strict=False)}
-    clock = np.array([first[int(code)] for code in terms.one], dtype=np.int64)
-    problem = replace(problem, clock=clock, half_life=old.half_life, about=old.about)
-    more = np.zeros(problem.rates - old.rates)
-    theta = np.concatenate([found.theta[: old.rates], more, found.theta[old.rates :]])
-    return problem, theta
-
-
-def _refitted(
-    tally: HazardTally, terms: Terms, found: Fit[Additive], tests: Sequence[LiftTest]
-) -> Fit[Additive]:
-    problem, theta = _widened(tally, terms, found, tests)
-    theta[found.problem.rates] = 1e-3 * problem.bounds.size[found.problem.rates]
-    return _converged(fit(problem, theta))
-
-
-def _scores(
-    tally: HazardTally,
-    terms: Terms,
-    found: Fit[Additive],
-    tried: Ints,
-    tests: Sequence[LiftTest],
-) -> Floats:
-    """Return (tried,) the score of each pair over its standard error."""
-    wider = Terms(np.append(terms.one, tried[:, 0]), np.append(terms.other, tried[:, 1]))
-    problem, theta = _widened(tally, wider, found, tests)
-    slope, information = problem.evaluate(theta).slope, problem.information(theta)
-    new = np.arange(found.problem.rates, problem.rates)
-    old = np.flatnonzero(~np.isin(np.arange(len(theta)), new))
-    side = information[np.ix_(new, old)]
-    spread = np.diag(information)[new] - np.einsum("no,op,np->n", side, found.covariance, side)
-    return np.asarray(slope[new] / np.sqrt(np.maximum(spread, 1e-300)))
+def _timedelta(days: float) -> pd.Timedelta:
+    return pd.Timedelta(days, unit="D").round("s") if np.isfinite(days) else pd.NaT  # type: ignore[return-value]

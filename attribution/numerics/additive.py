@@ -159,6 +159,11 @@ class Additive:
         """The number of orders."""
         return float(self.orders.weight.sum())
 
+    @property
+    def close(self) -> float:
+        """How far from zero the gradient may end, per order."""
+        return 1e-9
+
     def half_lives(self, theta: Floats) -> Floats:
         """Return (terms,) the half-life of each term, in days."""
         if self.half_life is not None:
@@ -345,6 +350,10 @@ class Additive:
         if self.clocks:
             by[here, self.rates + self.clock] = beta * cost.by_log
         return beta * cost.value, by
+
+    def acted(self, theta: Floats) -> Floats:
+        """Return (terms,) how many touchpoints have each term, each as far as it acted."""
+        return self.compensators(theta).value
 
     def shared(self, theta: Floats, amounts: Floats) -> Floats:
         """Return (rates, measures) what each mu and beta takes of amounts (n, measures).

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["Bounds", "Fit", "Gradient", "Likelihood", "fit", "fitted_at", "upper_end"]
 
 _STEPS = 100
-_CLOSE = 1e-9  # of the gradient, per observation
 _SINGULAR = 1e-8  # of a scaled information matrix: a direction nothing is known of
 
 
@@ -50,6 +49,11 @@ class Likelihood(Protocol):
     @property
     def count(self) -> float:
         """How many observations there are."""
+        ...
+
+    @property
+    def close(self) -> float:
+        """How far from zero the gradient may end, per observation and a parameter's size."""
         ...
 
     @property
@@ -211,13 +215,13 @@ def _polished(problem: L, theta: Floats, held: NDArray[np.bool_]) -> Fit[L]:
         stuck = held | ((theta <= low) & (at.slope <= 0)) | ((theta >= high) & (at.slope >= 0))
         free = np.flatnonzero(~stuck)
         rest = np.abs(at.slope * size)[free].max(initial=0.0) / count
-        if rest <= _CLOSE:
+        if rest <= problem.close:
             converged = True
             break
         step = _newton_step(problem.information(theta)[np.ix_(free, free)], at.slope[free])
         moved = _climbed(problem, theta, free, step, at)
         if moved is None:  # no higher point within rounding
-            converged = bool(rest <= 1e4 * _CLOSE)
+            converged = bool(rest <= max(1e-5, problem.close))
             break
         theta, at = moved
     return Fit(problem, theta, at.value, converged, stuck)
