@@ -203,13 +203,12 @@ class Multiplicative:
             return self._level(0.5, np.zeros(0))
         tried = [self._level(0.5, np.array([np.log(days)])) for days in STARTS[1:]]
         values = [self.evaluate(theta).value for theta in tried]
-        best: Floats = tried[int(np.argmax(values))]
-        return best
+        return tried[int(np.argmax(values))]
 
     def _level(self, b: float, logs: Floats) -> Floats:
         """Return parameters with every b alike and the mu that suit them best."""
-        theta = np.concatenate([np.ones(self.groups), np.full(self.terms, b), logs])
-        theta = np.minimum(theta, self.bounds.high)
+        level = np.concatenate([np.ones(self.groups), np.full(self.terms, b), logs])
+        theta: Floats = np.minimum(level, self.bounds.high)
         cost = self.at_risk + self._extra(theta)
         told = np.bincount(self.orders.group, self.orders.weight, self.groups)
         theta[: self.groups] = np.divide(told, cost, out=np.zeros(self.groups), where=cost > 0)
