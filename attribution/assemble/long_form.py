@@ -85,22 +85,24 @@ class LongForm:
             the one that converted.
         """
         keep_freed_memory()
-        people, names, pieces, zoneless = self._people(), ChannelNames(), [], 0
+        people, names, pieces = self._people(), ChannelNames(), []
+        zoneless = latest = 0
         for _, _, rows in self._rows(names):
             words = packed(rows.ms, rows.number, rows.converted)
             pieces.append(split(people, rows.person, words, rows.value))
             zoneless += rows.zoneless
+            latest = max(latest, int(rows.ms.max()))
         channels, code = names.settled()
         notes = (Note(NoteKind.WITHOUT_ZONE, zoneless, self.tz),) if zoneless else ()
         if not pieces:
-            yield _empty()
+            yield _empty(self.lookback_ms)
             return
         held = gathered(people, pieces)
         for first in range(0, people.count, _BUCKETS):
             inside = range(first, min(first + _BUCKETS, people.count))
             found = joined([grouped(people, at, *rows_of(held, at)) for at in inside])
             if len(found.words):
-                yield self._journeys(found, channels, code, notes)
+                yield self._journeys(found, channels, code, latest, notes)
 
     def _people(self) -> People:
         """Return how people are told apart, from their type and the sources' extent."""
@@ -127,6 +129,7 @@ class LongForm:
         found: Grouped,
         channels: tuple[str, ...],
         code: NDArray[np.int32],
+        latest: int,
         notes: tuple[Note, ...],
     ) -> Journeys:
         at, number = unpacked(found.words)
@@ -147,6 +150,9 @@ class LongForm:
         converted[journey] = 1
         value = np.zeros(len(lengths))
         value[journey] = found.values
+        # The one who converted can have no later row, so he is watched no longer.
+        since = _kept(at[found.bounds[:-1]])
+        until = _kept(np.where(converted > 0, closed_at, latest))
         return Journeys(
             channels=channels,
             offsets=_kept(offsets),
@@ -158,6 +164,11 @@ class LongForm:
             block=_kept(blocks(found.hashes)),
             closed_at=_kept(closed_at),
             day=_kept(days(closed_at, self.tz)),
+            watched_from=since,
+            watched_until=until,
+            risk_from=since,
+            risk_until=until,
+            lookback=self.lookback_ms,
             notes=notes,
         )
 
@@ -207,6 +218,9 @@ def open_long_form(
     order's value. A journey without one closes at its last touchpoint; nothing expires. Rows of
     one person and instant stay in the order they stand in. Parquet files are read a run of rows
     at a time, others whole.
+
+    A person is under observation from his first row to the one that converted, or else to the
+    latest instant in the data.
 
     Parameters
     ----------
@@ -284,7 +298,7 @@ def _kept(column: NDArray[T]) -> NDArray[T]:
     return column
 
 
-def _empty() -> Journeys:
+def _empty(lookback: int | None) -> Journeys:
     none = np.zeros(0, np.int64)
     return Journeys(
         channels=(),
@@ -297,4 +311,9 @@ def _empty() -> Journeys:
         block=np.zeros(0, np.uint8),
         closed_at=none,
         day=np.zeros(0, np.int32),
+        watched_from=none,
+        watched_until=none,
+        risk_from=none,
+        risk_until=none,
+        lookback=lookback,
     )

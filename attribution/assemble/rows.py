@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from attribution.columns import days_of
 from attribution.journeys import Journeys
 from attribution.journeys.definition import MONEY
+from attribution.journeys.watch import NEVER, Others, others_in_order, watch, windows_of_touched
 from attribution.names import VALUE
 from attribution.numerics import sequences
 from attribution.numerics.hashing import blocks, hash_texts
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attribution.journeys.definition import JourneyDefinition
+    from attribution.journeys.watch import Watch
 
 __all__ = ["channel_table", "journeys_of"]
 
 _NONE = -(2**31)  # a day, or an instant, that is none
 _EVER = 1 << 52  # milliseconds
-_TURN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def channel_table(definition: JourneyDefinition, channels: Sequence[str]) -> pa.Table:
@@ -47,11 +48,16 @@ def channel_table(definition: JourneyDefinition, channels: Sequence[str]) -> pa.
 
 
 def journeys_of(
-    table: pa.Table, channels: Sequence[str], definition: JourneyDefinition, tz: str
+    table: pa.Table,
+    channels: Sequence[str],
+    definition: JourneyDefinition,
+    tz: str,
+    as_of: int | None = None,
 ) -> Journeys:
     """Return the journeys in the relation `journeys`, or in any rows of it.
 
-    The order of the rows does not matter: journeys are put in one that depends on them alone.
+    The order of the rows does not matter: journeys are put in one that depends on them alone, by
+    person and by closing.
 
     Parameters
     ----------
@@ -63,6 +69,10 @@ def journeys_of(
         As the steps had it.
     tz
         Time zone of days.
+    as_of
+        UTC milliseconds: the end of observation. If None, journeys do not say when people were
+        watched; nor do they where orders reuse touchpoints, whose action would count twice. All of
+        a person's journeys must be among the rows, unless these are of `watched_journeys`.
     """
     lengths, touches = _touches(table["touches"])
     closed = _numbers(table["closed_at_ms"], np.int64)
@@ -82,8 +92,11 @@ def journeys_of(
     )
     day[some[in_session]] = session_day[in_session]
 
-    mixed = person ^ (_hashes(order_id) * _TURN) ^ (last_at.view(np.uint64) * _TURN)
-    rows = np.argsort(mixed, kind="stable")
+    first = _numbers(pc.fill_null(table["first_ms"], NEVER), np.int64)
+    rows = _in_order(person, closed, order_id, first)
+    watched = {}
+    if as_of is not None and not definition.reuse:
+        watched = _watch(table, person, rows, first, definition, as_of)._asdict()
     bounds, where = sequences.take(offsets, rows)
 
     def of_touch(name: str) -> NDArray[Any]:
@@ -94,7 +107,11 @@ def journeys_of(
 
     evidence = of_touch("evidence").astype(bool)
     labels = (*definition.segments, *(["match"] if definition.match == "halo" else []))
-    carried = (*definition.columns, *(["weight"] if definition.weights else []))
+    carried = (
+        *definition.columns,
+        *(["weight"] if definition.weights else []),
+        *(["lookback_ms"] if definition.lookback_by else []),
+    )
     return Journeys(
         channels=tuple(channels),
         offsets=bounds,
@@ -114,7 +131,61 @@ def journeys_of(
         order_id=of_journey("order_id").astype(object),
         open=of_journey("open").astype(bool),
         segments={name: of_journey(name).astype(object) for name in labels},
+        **watched,
+        lookback=definition.longest_lookback_ms,
     )
+
+
+def _in_order(
+    person: NDArray[np.uint64],
+    closed: NDArray[np.int64],
+    order_id: pa.ChunkedArray,
+    first: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return the rows by person and closing; of equal times by order, those without one last."""
+    rows = np.lexsort((closed, person))
+    same = (person[rows][1:] == person[rows][:-1]) & (closed[rows][1:] == closed[rows][:-1])
+    if not same.any():
+        return rows
+    tied = np.union1d(rows[1:][same], rows[:-1][same])
+    rank = np.zeros(len(rows), np.int64)
+    rank[tied] = pc.rank(order_id.take(tied).combine_chunks(), tiebreaker="dense").to_numpy()
+    return np.lexsort((first, rank, closed, person))
+
+
+def _watch(
+    table: pa.Table,
+    person: NDArray[np.uint64],
+    rows: NDArray[np.int64],
+    first: NDArray[np.int64],
+    definition: JourneyDefinition,
+    as_of: int,
+) -> Watch:
+    """Return when each journey's person was watched: from his first touchpoint to the end."""
+    closed = _numbers(table["closed_at_ms"], np.int64)[rows]
+    ordered = table["order_id"].is_valid().to_numpy()[rows]
+    touched = first[rows] != NEVER
+    if "is_last" in table.column_names:
+
+        def told(name: str, missing: np.int64 = -NEVER) -> NDArray[np.int64]:
+            return _numbers(pc.fill_null(table[name], missing), np.int64)[rows]
+
+        among = Others(
+            told("closed_before_ms"), told("order_before_ms"), _plain(table["is_last"])[rows]
+        )
+        start, end = told("start_ms", NEVER), told("end_ms")
+    else:
+        owner = person[rows]
+        among = others_in_order(owner, closed, ordered)
+        code = np.cumsum(np.append(True, owner[1:] != owner[:-1])[: len(owner)]) - 1
+        people = int(code[-1]) + 1 if len(code) else 0
+        start, end = windows_of_touched(code, first[rows], touched, people, as_of)
+        if definition.conversion == "first":  # after it nobody can have another one
+            np.minimum.at(end, code[ordered], closed[ordered])
+        start, end = start[code], end[code]
+    never = start > end
+    start, end = np.where(never, NEVER, start), np.where(never, NEVER, end)
+    return watch(closed, ordered, start, end, touched, among)
 
 
 def _in_sessions(

@@ -123,10 +123,12 @@ class SparkJourneys:
                     channels=held.channels,
                     definition=self.definition,
                     tz=self.timezone,
+                    as_of=held.as_of,
                 )
-                with made_step(
-                    own, self.definition, held.channels, held.as_of, "journeys"
-                ) as frame:
+                # Rows of one person lie in several partitions; none has to know of the others
+                # where orders reuse touchpoints.
+                wanted = "journeys" if self.definition.reuse else "watched_journeys"
+                with made_step(own, self.definition, held.channels, held.as_of, wanted) as frame:
                     yield frame, read, held.notes
 
 

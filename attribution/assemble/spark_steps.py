@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attribution.assemble.dialect import DUCKDB, SPARK
 from attribution.assemble.rows import channel_table
-from attribution.assemble.steps import PROJECTIONS, journey_steps
+from attribution.assemble.steps import PROJECTIONS, journey_steps, watch_step
 from attribution.store.connection import leading_to, open_connection
 
 if TYPE_CHECKING:
@@ -63,16 +63,18 @@ def made_step(
     as_of
         UTC milliseconds.
     wanted
-        The step: `journeys` is the last.
+        The step: `journeys`, or `watched_journeys` for rows of one person that may lie apart.
     """
+    watching = watch_step(definition, as_of)
     # Which steps are needed, and which are read often, is the same in both dialects.
     with closing(open_connection("UTC")) as parser:
-        chosen, readers = leading_to(parser, journey_steps(definition, DUCKDB, as_of), [wanted])
+        every = [*journey_steps(definition, DUCKDB, as_of), watching]
+        chosen, readers = leading_to(parser, every, [wanted])
     needed = {step.name for step in chosen}
     names = session.createDataFrame(channel_table(definition, channels))
     names.createOrReplaceTempView("channel_names")
     with ExitStack() as kept:
-        for step in journey_steps(definition, SPARK, as_of):
+        for step in [*journey_steps(definition, SPARK, as_of), watching]:
             if step.name not in needed:
                 continue
             frame = session.sql(step.sql)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from attribution.assemble.dialect import Dialect
     from attribution.journeys.definition import JourneyDefinition
 
-__all__ = ["PROJECTIONS", "journey_steps"]
+__all__ = ["PROJECTIONS", "journey_steps", "watch_step"]
 
 # Steps that only choose columns of an input: quicker to repeat than to keep.
 PROJECTIONS = frozenset({"lines"})
@@ -55,18 +55,36 @@ WHERE t.nth = 1 OR t.session_id IS NULL OR t.evidence
 
 _JOURNEYS = Template("""
 WITH order_lists AS (
-    SELECT order_id, $touches AS touches
+    SELECT order_id, min(CASE WHEN NOT evidence THEN at_ms END) AS first_ms, $touches AS touches
     FROM $of_orders
     GROUP BY order_id
 )
-SELECT c.order_id, c.person, c.at_ms AS closed_at_ms, FALSE AS open, $money$labels, l.touches
+SELECT c.order_id, c.person, c.at_ms AS closed_at_ms, FALSE AS open, $money$labels,
+    l.first_ms, l.touches
 FROM conversions AS c
 LEFT JOIN order_lists AS l ON l.order_id = c.order_id$matching
 UNION ALL
 SELECT CAST(NULL AS STRING), person, least(max(at_ms) + $expiry, $as_of),
-    max(at_ms) + $expiry > $as_of, $no_money$no_labels, $touches
+    max(at_ms) + $expiry > $as_of, $no_money$no_labels, min(at_ms), $touches
 FROM $of_runs
 GROUP BY person, run_ms
+""")
+
+# Of an order whose person is not known nobody has others.
+_OWN = "PARTITION BY person, CASE WHEN person IS NULL THEN order_id END"
+_ORDER_MS = "CASE WHEN order_id IS NOT NULL THEN closed_at_ms END"
+_TIES = "CASE WHEN order_id IS NULL THEN 1 ELSE 0 END, order_id, first_ms"
+
+_WATCHED = Template("""
+SELECT *,
+    min(first_ms) OVER ($own) AS start_ms,
+    CAST($end AS BIGINT) AS end_ms,
+    lag(closed_at_ms) OVER ($line) AS closed_before_ms,
+    max($order_ms) OVER (
+        $line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS order_before_ms,
+    lead(closed_at_ms) OVER ($line) IS NULL AS is_last
+FROM journeys
 """)
 
 _MATCH = """, CASE WHEN m.order_id IS NOT NULL THEN 'matched'
@@ -89,9 +107,10 @@ def journey_steps(definition: JourneyDefinition, words: Dialect, as_of: int) -> 
     -------
     list of Step
         The last is `journeys`: order_id (NULL without an order), person, closed_at_ms, open, the
-        money in whole fen, the wanted segments (and `match`, where that is told), and `touches`, a
-        sorted list of structs: at_ms, event_id, channel, evidence, session_day, session_end, then
-        `weight` if there are weights, and the columns to carry.
+        money in whole fen, the wanted segments (and `match`, where that is told), first_ms (the
+        first touchpoint that is no evidence), and `touches`, a sorted list of structs: at_ms,
+        event_id, channel, evidence, session_day, session_end, then `weight` if there are weights,
+        `lookback_ms` if it differs from one to another, and the columns to carry.
     """
     return [
         *order_steps(definition, words, as_of),
@@ -101,6 +120,35 @@ def journey_steps(definition: JourneyDefinition, words: Dialect, as_of: int) -> 
         *free_steps(definition),
         *_journeys(definition, words, as_of),
     ]
+
+
+def watch_step(definition: JourneyDefinition, as_of: int) -> Step:
+    """Return the step from `journeys` to `watched_journeys`, for an engine that parts them.
+
+    It adds when each journey's person was watched, start_ms (NULL if never) and end_ms, and where
+    it stands among his others: closed_before_ms, order_before_ms (NULL without one) and is_last.
+    Where all of a person's journeys are at hand, `journeys.watch` finds the same.
+
+    Parameters
+    ----------
+    definition
+        What a journey is.
+    as_of
+        UTC milliseconds.
+    """
+    # After a first order nobody can have another one.
+    first = definition.conversion == "first"
+    return Step(
+        "watched_journeys",
+        "journeys, with when their person was watched (from his first touchpoint on), and which "
+        "of his others closed before",
+        _WATCHED.substitute(
+            end=f"coalesce(min({_ORDER_MS}) OVER ({_OWN}), {as_of})" if first else as_of,
+            order_ms=_ORDER_MS,
+            own=_OWN,
+            line=f"{_OWN} ORDER BY closed_at_ms, {_TIES}",
+        ),
+    )
 
 
 def _journeys(definition: JourneyDefinition, words: Dialect, as_of: int) -> list[Step]:
@@ -122,6 +170,7 @@ def _journeys(definition: JourneyDefinition, words: Dialect, as_of: int) -> list
     told = definition.match == "halo"
     kept = ["at_ms", "event_id", "channel", "evidence", "session_day", "session_end"]
     kept += ["weight"] if definition.weights else []
+    kept += ["lookback_ms"] if definition.lookback_by else []
     kept += [name for name in definition.columns if name != "event_id"]
     steps.append(
         Step(

@@ -72,7 +72,9 @@ class StoreJourneys:
                 with held.relations(portion) as connection:
                     rows = assembled(connection, self.definition, held.channels, held.as_of)
                 if len(rows) or (nth == len(held.portions) and not given):
-                    found = journeys_of(rows, held.channels, self.definition, self.store.timezone)
+                    found = journeys_of(
+                        rows, held.channels, self.definition, self.store.timezone, held.as_of
+                    )
                     yield replace(found, notes=notes)
                     notes, given = (), True
 

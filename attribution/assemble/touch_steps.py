@@ -16,31 +16,34 @@ if TYPE_CHECKING:
 
 __all__ = ["carried", "credited", "evidence_steps", "free_steps", "taking_steps"]
 
-_KINDS = {"session_day": "INTEGER", "session_end": "BIGINT", "weight": "DOUBLE"}
+_KINDS = {
+    "session_day": "INTEGER",
+    "session_end": "BIGINT",
+    "weight": "DOUBLE",
+    "lookback_ms": "BIGINT",
+}
 
 _CHANNELS = Template("\nLEFT JOIN channel_names AS c ON c.channel = $of.channel")
 
 _EXPOSURES = Template("""
-SELECT t.person, t.at AS at_ms, t.event_id, t.channel, CAST($lookback AS BIGINT) AS lookback_ms,
-    $columns
+SELECT t.person, t.at AS at_ms, t.event_id, t.channel, $columns
 FROM touchpoint_rows AS t$channels
 WHERE t.person IS NOT NULL AND t.event <> '$order_source' AND t.at <= $as_of
 """)
 
 _BEFORE_ORDERS = Template("""
 WITH timeline AS (
-    SELECT t.person, t.at_ms, t.event_id, t.channel, t.lookback_ms, $columns,
+    SELECT t.person, t.at_ms, t.event_id, t.channel, $columns,
         CAST(NULL AS BIGINT) AS own_order_ms, CAST(NULL AS BIGINT) AS own_visit_ms
     FROM exposures AS t
     SEMI JOIN visits AS v ON v.person = t.person
     UNION ALL
-    SELECT v.person, v.at_ms, CAST(NULL AS STRING), CAST(NULL AS INTEGER), CAST(NULL AS BIGINT),
-        $nothing,
+    SELECT v.person, v.at_ms, CAST(NULL AS STRING), CAST(NULL AS INTEGER), $nothing,
         v.at_ms, v.visit_ms
     FROM visits AS v
 ),
 ahead AS (
-    SELECT t.person, t.at_ms, t.event_id, t.channel, t.lookback_ms, $columns,
+    SELECT t.person, t.at_ms, t.event_id, t.channel, $columns,
         min(t.own_order_ms) OVER coming AS order_ms,
         min(t.own_visit_ms) OVER coming AS visit_ms
     FROM timeline AS t
@@ -54,7 +57,7 @@ SELECT v.order_id, t.person, t.at_ms, t.event_id, t.channel, $columns
 FROM before_orders AS t
 JOIN visits AS v
     ON v.person = t.person AND v.visit_ms = t.visit_ms
-    AND v.at_ms >= t.at_ms AND v.at_ms - t.at_ms <= t.lookback_ms
+    AND v.at_ms >= t.at_ms AND v.at_ms - t.at_ms <= $lookback
 """)
 
 # Time lies in pieces as long as the longest look-back: what an order may take is in its own piece
@@ -71,7 +74,7 @@ SELECT v.order_id, t.person, t.at_ms, t.event_id, t.channel, $columns
 FROM before_orders AS t
 JOIN pieces AS v
     ON v.person = t.person AND v.piece = CAST(floor(t.at_ms / $piece) AS BIGINT)
-    AND v.at_ms >= t.at_ms AND v.at_ms - t.at_ms <= t.lookback_ms
+    AND v.at_ms >= t.at_ms AND v.at_ms - t.at_ms <= $lookback
 """)
 
 _MATCHED = """
@@ -150,8 +153,10 @@ FROM cut AS t
 
 
 def carried(definition: JourneyDefinition) -> list[str]:
-    """Return what steps hand on of a touchpoint, beside person, time, id and channel."""
-    weight = ["weight"] if definition.weights else []
+    """Return what steps hand on of a touchpoint, beside person, time, id and channel.
+
+    How long it counts is among it only where that differs from one touchpoint to another.
+    """
     return [
         "session_id",
         "content_id",
@@ -160,7 +165,8 @@ def carried(definition: JourneyDefinition) -> list[str]:
         "session_day",
         "session_end",
         "event",
-        *weight,
+        *(["weight"] if definition.weights else []),
+        *(["lookback_ms"] if definition.lookback_by else []),
     ]
 
 
@@ -175,24 +181,25 @@ def taking_steps(definition: JourneyDefinition, words: Dialect, as_of: int) -> l
     nothing = ", ".join(
         f"CAST(NULL AS {_KINDS.get(name, 'STRING')})" for name in carried(definition)
     )
+    lookback = "t.lookback_ms" if definition.lookback_by else str(definition.lookback_ms)
     if definition.reuse:
         why = "what each order takes: all for as long back as it counts, taken before or not"
         taken = _TAKEN_AGAIN.substitute(
-            columns=columns, piece=max(definition.longest_lookback_ms, 1)
+            columns=columns, lookback=lookback, piece=max(definition.longest_lookback_ms, 1)
         )
     else:
         why = (
             "what each order takes: all since the visit before, for as long back as it counts; "
             "orders of one visit share"
         )
-        taken = _TAKEN.substitute(columns=columns)
+        taken = _TAKEN.substitute(columns=columns, lookback=lookback)
     return [
         Step(
             "exposures",
-            "what people were seen to do, and how long before an order it counts",
+            "what people were seen to do"
+            + (", and how long before an order it counts" if definition.lookback_by else ""),
             _EXPOSURES.substitute(
-                lookback=_lookback(definition, words),
-                columns=_read(definition, words),
+                columns=_read(definition, words, _lookback(definition, words)),
                 channels=_CHANNELS.substitute(of="t") if _by_channel(definition) else "",
                 order_source=ORDER_SOURCE,
                 as_of=as_of,
@@ -213,7 +220,10 @@ def evidence_steps(definition: JourneyDefinition, words: Dialect) -> list[Step]:
         Step(
             "evidence",
             "what an order itself says of its source, at the order's time",
-            _EVIDENCE.substitute(columns=_read(definition, words), order_source=ORDER_SOURCE),
+            _EVIDENCE.substitute(
+                columns=_read(definition, words, str(definition.lookback_ms)),
+                order_source=ORDER_SOURCE,
+            ),
         )
     ]
     if definition.match != "any":
@@ -276,12 +286,15 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"t.{name}" for name in names)
 
 
-def _read(definition: JourneyDefinition, words: Dialect) -> str:
+def _read(definition: JourneyDefinition, words: Dialect, lookback: str) -> str:
     """Return what is carried, as it is read from a row of touchpoints."""
     weights = [(name, f"CAST('{factor!r}' AS DOUBLE)") for name, factor in definition.event_weights]
-    weight = _by_event(weights, "CAST(1 AS DOUBLE)", words)
+    made = {
+        "weight": _by_event(weights, "CAST(1 AS DOUBLE)", words),
+        "lookback_ms": f"CAST({lookback} AS BIGINT)",
+    }
     return ", ".join(
-        f"{weight} AS weight" if name == "weight" else f"t.{name}" for name in carried(definition)
+        f"{made[name]} AS {name}" if name in made else f"t.{name}" for name in carried(definition)
     )
 
 

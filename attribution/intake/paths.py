@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attribution import columns as door
 from attribution.errors import DataError
@@ -74,6 +74,7 @@ def read_touchpoints(
     reuse: bool = False,
     tz: str = DEFAULT_TIMEZONE,
     as_of: str | pd.Timestamp | None = None,
+    people: Any = None,
 ) -> Journeys:
     """Read a file of touchpoints and a file of orders, and assemble their journeys.
 
@@ -87,6 +88,9 @@ def read_touchpoints(
     lookback, expiry, channel, columns, values, segments, person, at, order_id, value, same_visit, \
 reuse, tz, as_of
         As in `Journeys.from_touchpoints`.
+    people
+        A file, or a frame, of who was under observation and when: as in
+        `Journeys.from_touchpoints`.
 
     Raises
     ------
@@ -97,6 +101,11 @@ reuse, tz, as_of
     touchpoints = read_table(touchpoints_file, text=(person, channel, *_TOUCH_TEXT, *carried_ids))
     orders = read_table(orders_file, text=(person, order_id, *segments))
     files = {"touchpoints": os.fspath(touchpoints_file), "orders": os.fspath(orders_file)}
+    watched = people
+    if isinstance(people, str | os.PathLike):
+        watched = read_table(people, text=(person,))
+        files["people"] = os.fspath(people)
+        _require(watched, (person, "start", "end"), files["people"])
     money = (value, *values)
     _require(touchpoints, (person, at, channel, *columns), files["touchpoints"])
     _require(orders, (order_id, person, at, *money, *segments), files["orders"])
@@ -118,6 +127,7 @@ reuse, tz, as_of
             reuse=reuse,
             tz=tz,
             as_of=as_of,
+            people=watched,
         )
     except DataError as error:
         if error.source is None and error.column in money:

@@ -10,7 +10,13 @@ import pandas as pd
 from attribution.columns import days_of
 from attribution.journeys.rows import Orders, People, Touchpoints, as_of_ms, people
 from attribution.journeys.touchpoints import already_said, assemble
-from attribution.journeys.watch import NEVER, first_touchpoints, watch, windows_of_touched
+from attribution.journeys.watch import (
+    NEVER,
+    first_touchpoints,
+    others,
+    watch,
+    windows_of_touched,
+)
 from attribution.notes import Note, NoteKind
 from attribution.numerics import sequences
 
@@ -187,7 +193,9 @@ def _watch(
         listed = np.zeros(people, bool)
         listed[of_people] = True
         counts = touched | listed[made.person]
-    return watch(made.person, made.closed_at, made.order >= 0, start, end, counts)
+    ordered = made.order >= 0
+    among = others(made.person, made.closed_at, ordered)
+    return watch(made.closed_at, ordered, start[made.person], end[made.person], counts, among)
 
 
 def _journeys(made: Assembly) -> NDArray[np.int64]:

@@ -102,7 +102,7 @@ class Journeys:
         person who was watched and never touched.
     lookback
         Milliseconds for which a touchpoint counts; None where there is no limit. Where it differs
-        from one touchpoint to another, the touchpoint column `lookback_ms` says so.
+        from one touchpoint to another, the longest: the touchpoint column `lookback_ms` says each.
     notes
         What a reader must know of how these journeys were read.
     """

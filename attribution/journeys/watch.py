@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-__all__ = ["NEVER", "Watch", "between", "first_touchpoints", "watch", "windows_of_touched"]
+__all__ = [
+    "NEVER",
+    "Others",
+    "Watch",
+    "between",
+    "first_touchpoints",
+    "others",
+    "others_in_order",
+    "watch",
+    "windows_of_touched",
+]
 
 # A window that never begins: of a person nobody watched.
 NEVER = np.int64(2**62)
@@ -61,49 +71,84 @@ def windows_of_touched(
     return start, np.where(start == NEVER, NEVER, as_of)
 
 
-def watch(
-    person: Ints,
-    closed_at: Ints,
-    ordered: NDArray[np.bool_],
-    start: Ints,
-    end: Ints,
-    counts: NDArray[np.bool_],
-) -> Watch:
-    """Return when each journey's person was watched.
+class Others(NamedTuple):
+    """What each of n journeys has to know of its person's others, in the order of their closing.
+
+    Attributes
+    ----------
+    closed_before, order_before
+        (n,) when the journey before closed, and the latest order before; `-NEVER` without one.
+    last
+        (n,) whether no other closes after it.
+    """
+
+    closed_before: Ints
+    order_before: Ints
+    last: NDArray[np.bool_]
+
+
+def others(person: Ints, closed_at: Ints, ordered: NDArray[np.bool_]) -> Others:
+    """Return what journeys have to know of their person's others; of equal times, row by row.
 
     Parameters
     ----------
     person, closed_at, ordered
         (n,) of each journey: whose it is, when it closes, whether an order closes it.
-    start, end
-        (people,) the window in which each person was watched; `NEVER` for nobody.
-    counts
-        (n,) whether an order may count: without stated windows, one without touchpoints does not.
     """
     order = np.lexsort((closed_at, person))
-    who, at = person[order], closed_at[order]
-    opens, closes = start[who], end[who]
-    fresh = np.append(True, np.diff(who) != 0)[: len(who)]
-    last = np.append(fresh[1:], True)[: len(who)]
-
-    ends = np.where(last, closes, np.clip(at, opens, closes))
-    begins = np.where(fresh, opens, np.append(0, ends[:-1])[: len(ends)])
-    before = _order_before(who, ordered[order])
-    from_ = np.maximum(opens, np.where(before < 0, opens, at[np.maximum(before, 0)]))
-    until = np.where(ordered[order], np.minimum(at, closes), closes)
-    silent = (ordered & ~counts)[order] | (opens == NEVER)
-    found = Watch(np.where(silent, at, from_), np.where(silent, at - 1, until), begins, ends)
+    found = others_in_order(person[order], closed_at[order], ordered[order])
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    return Watch(*(column[back] for column in found))
+    return Others(found.closed_before[back], found.order_before[back], found.last[back])
 
 
-def _order_before(who: Ints, ordered: NDArray[np.bool_]) -> Ints:
-    """Return the place of the same person's order before each row, -1 if there is none."""
-    place = np.where(ordered, np.arange(len(who)), -1)
-    before = np.append(-1, np.maximum.accumulate(place))[: len(who)]
-    own = (before >= 0) & (who[np.maximum(before, 0)] == who)
-    return np.asarray(np.where(own, before, -1), dtype=np.int64)
+def others_in_order(
+    person: NDArray[np.integer[Any]], closed_at: Ints, ordered: NDArray[np.bool_]
+) -> Others:
+    """Return the same for journeys that lie by person, each person's in the order of closing."""
+    fresh = np.append(True, person[1:] != person[:-1])[: len(person)]
+    before = np.append(-NEVER, closed_at[:-1])[: len(person)]
+    place = np.where(ordered, np.arange(len(person)), -1)
+    latest = np.append(-1, np.maximum.accumulate(place))[: len(person)]
+    own = latest >= np.maximum.accumulate(np.where(fresh, np.arange(len(person)), 0))
+    return Others(
+        closed_before=np.where(fresh, -NEVER, before),
+        order_before=np.where(own, closed_at[latest], -NEVER),
+        last=np.append(fresh[1:], True)[: len(person)],
+    )
+
+
+def watch(
+    closed_at: Ints,
+    ordered: NDArray[np.bool_],
+    start: Ints,
+    end: Ints,
+    counts: NDArray[np.bool_],
+    among: Others,
+) -> Watch:
+    """Return when each journey's person was watched.
+
+    Parameters
+    ----------
+    closed_at, ordered
+        (n,) of each journey: when it closes, and whether an order closes it.
+    start, end
+        (n,) the window in which its person was watched; `NEVER` for nobody.
+    counts
+        (n,) whether an order may count: without stated windows, one without touchpoints does not.
+    among
+        Where the journey stands among its person's others.
+    """
+    # Only orders of one visit share touchpoints, so only they have to leave out what was before.
+    from_ = np.where(ordered, np.maximum(start, among.order_before), start)
+    until = np.where(ordered, np.minimum(closed_at, end), end)
+    silent = (ordered & ~counts) | (start == NEVER)
+    return Watch(
+        watched_from=np.where(silent, closed_at, from_),
+        watched_until=np.where(silent, closed_at - 1, until),
+        risk_from=np.clip(among.closed_before, start, end),
+        risk_until=np.where(among.last, end, np.clip(closed_at, start, end)),
+    )
 
 
 def first_touchpoints(offsets: Ints, closed_at: Ints, ages: Ints) -> tuple[Ints, NDArray[np.bool_]]:

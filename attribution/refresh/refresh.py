@@ -71,7 +71,8 @@ def refresh(
     Raises
     ------
     ConfigError
-        If the folder is no workspace, or there is no model or one twice.
+        If the folder is no workspace, there is no model or one twice, or one is a model of rates
+        in time: its sums move with the time of reading, and cannot be kept.
     DataError
         If the store is empty or a file of it cannot be read.
     """

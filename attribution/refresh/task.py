@@ -6,11 +6,14 @@ import inspect
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from attribution.errors import ConfigError
+from attribution.journeys import Journeys
 from attribution.model import label
 from attribution.models.named import default_models
+from attribution.names import VALUE
 from attribution.refresh.state import FORM, Manifest, digest_of, is_whole, state_folder
 from attribution.refresh.world import View
 from attribution.store.channels import in_language
@@ -18,6 +21,7 @@ from attribution.store.parts import layout
 from attribution.store.steps import ViewOptions
 from attribution.store.store import filled_store
 from attribution.store.suppression import suppressed
+from attribution.tally import Tally
 from attribution.workspace import Workspace, read_workspace
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from attribution.journeys.definition import JourneyDefinition
     from attribution.model import Model
     from attribution.store.parts import Marker
     from attribution.store.store import Store
@@ -59,20 +64,59 @@ def task_of(workspace: Workspace | str | os.PathLike[str], models: Sequence[Mode
     store = filled_store(workspace)
     options = ViewOptions(None, store.timezone, store.excludes, store.language)
     view = View(options, in_language(workspace.journeys, store.language))
-    chosen = _checked(default_models() if models is None else models)
+    chosen = _checked(default_models() if models is None else models, view.definition)
     settings = _settings(store, view, chosen)
     return Task(store, view, chosen, state_folder(store.folder), settings)
 
 
-def _checked(models: Sequence[Model]) -> tuple[Model, ...]:
-    """Return the models; there must be one, and no two of one name."""
+def _checked(models: Sequence[Model], definition: JourneyDefinition) -> tuple[Model, ...]:
+    """Return the models; there must be one, no two of one name, and their sums must be kept."""
     names = [label(model) for model in models]
     if not names:
         raise ConfigError("Found no model to refresh. Name at least one, or leave models out.")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(f"Found {twice[0]} twice among the models. Name each once.")
+    nothing = _nothing(definition)
+    for model, name in zip(models, names, strict=True):
+        if not isinstance(model.tally(nothing), Tally):
+            raise ConfigError(
+                f"Found {name} among the models to refresh. A model of rates in time adds up how "
+                "long people were at risk, which grows for everybody until the time of reading, so "
+                "no sums of it can be kept. Leave it out, and take its credit from all journeys: "
+                "attribution.attribute(attribution.open_journeys(workspace), model)."
+            )
     return tuple(models)
+
+
+def _nothing(definition: JourneyDefinition) -> Journeys:
+    """Return no journeys, with every column that some of this definition have."""
+    none, numbers = np.zeros(0, np.int64), np.zeros(0)
+    texts = np.zeros(0, object)
+    return Journeys(
+        channels=(),
+        offsets=np.zeros(1, np.int64),
+        codes=np.zeros(0, np.int32),
+        conversions=none,
+        nulls=none,
+        values={VALUE: numbers},
+        ages=none,
+        evidence=np.zeros(0, bool),
+        touch=dict.fromkeys(definition.columns, texts)
+        | ({"weight": numbers} if definition.weights else {})
+        | ({"lookback_ms": none} if definition.lookback_by else {}),
+        block=np.zeros(0, np.uint8),
+        closed_at=none,
+        day=np.zeros(0, np.int32),
+        order_id=texts,
+        open=np.zeros(0, bool),
+        segments=dict.fromkeys((*definition.segments, "match"), texts),
+        watched_from=none,
+        watched_until=none,
+        risk_from=none,
+        risk_until=none,
+        lookback=definition.longest_lookback_ms,
+    )
 
 
 def listing_of(store: Store) -> Listing:

@@ -121,6 +121,17 @@ def with_integer_blocks(rows):
     return found
 
 
+def watched(batches) -> Counter:
+    """Return when people were watched and at risk, in minutes."""
+    names = ("watched_from", "watched_until", "risk_from", "risk_until")
+    start = int(START.timestamp()) * 1_000
+    found = Counter()
+    for each in batches:
+        columns = [((getattr(each, name) - start) // 60_000).tolist() for name in names]
+        found.update(zip(*columns, strict=True))
+    return found
+
+
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Read a few rows at a time into many buckets of few people."""
@@ -258,6 +269,32 @@ class TestWhatAJourneyIs:
         rows += [("q", 0, "a", None), ("q", day + 1, "b", None)]
         (found,) = read(table(rows), lookback="1D")
         assert Counter(key[0] for key in described(found)) == Counter([("b", "c"), ("b",)])
+
+    @given(rows=long_forms())
+    @examples(30)
+    def test_people_are_watched_from_their_first_row_to_the_end_or_their_order(self, rows):
+        found = read(table(as_text(rows)))
+        latest = max((row[1] for row in rows), default=0)
+        expected = Counter()
+        for person in {row[0] for row in rows}:
+            own = [row for row in rows if row[0] == person]
+            since = min(row[1] for row in own)
+            until = max((row[1] for row in own if row[3] is not None), default=latest)
+            expected[since, until, since, until] += 1
+        assert watched(found) == expected
+        assert {each.lookback for each in found} == {None}
+
+    def test_rows_beyond_the_look_back_still_say_since_when_people_were_watched(self):
+        rows = [
+            ("p", 0, "a", None),
+            ("p", 3000, "b", 1.0),
+            ("q", 1, "a", None),
+            ("q", 3001, "b", None),
+        ]
+        (found,) = read(table(rows), lookback="1D")
+        assert found.lengths.tolist() == [1, 1]
+        assert watched([found]) == Counter([(0, 3000, 0, 3000), (1, 3001, 1, 3001)])
+        assert found.lookback == 86_400_000
 
     def test_without_value_every_order_is_worth_nothing(self):
         (found,) = read(table([("p", 5, "a", 3.0)]), value=None)

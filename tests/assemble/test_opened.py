@@ -361,7 +361,7 @@ def test_all_settings_can_be_read_together(busy):
     found = open_journeys(busy, **SETTINGS | {"level": "offer", "as_of": "2026-01-01"}).read()
     assert found.conversions.sum() > 0
     assert found.nulls.sum() > 0
-    assert set(found.touch) == {"event", "weight"}
+    assert set(found.touch) == {"event", "weight", "lookback_ms"}
     assert set(found.segments) == {"buyer", "match"}
     assert set(found.values) == {"value", "gross_fen", "net_expected_fen"}
 

@@ -24,6 +24,7 @@ from tests.strategies import examples
 TZ = "Asia/Shanghai"
 START = 1_767_225_600_000  # 2026-01-01 08:00 in Shanghai
 DAY = 86_400_000
+WATCHED = ("watched_from", "watched_until", "risk_from", "risk_until")
 
 
 def made(history: History, definition: JourneyDefinition) -> pa.Table:
@@ -42,6 +43,8 @@ def shown(journeys: Journeys, but: tuple[str, ...] = ()) -> list[str]:
         evidence = journeys.evidence
     names = ("conversions", "nulls", "block", "closed_at", "day", "open")
     columns = {name: getattr(journeys, name).tolist() for name in names if name not in but}
+    watched = {name: getattr(journeys, name) for name in WATCHED}
+    columns |= {name: column.tolist() for name, column in watched.items() if column is not None}
     columns |= {name: column.tolist() for name, column in journeys.values.items()}
     labels = {"order_id": journeys.order_id, **journeys.segments}
     columns |= {name: [known(each) for each in column] for name, column in labels.items()}
@@ -102,7 +105,7 @@ def test_journeys_are_those_of_the_same_rows_in_memory(
     definition = JourneyDefinition(
         **times, reuse=reuse, columns=columns, segments=segments, value=value
     )
-    found = journeys_of(made(history, definition), CHANNELS, definition, TZ)
+    found = journeys_of(made(history, definition), CHANNELS, definition, TZ, history.as_of)
 
     tables = history.tables()
     touchpoints = tables["touchpoint_rows"].to_pandas()
@@ -113,6 +116,7 @@ def test_journeys_are_those_of_the_same_rows_in_memory(
         ).astype({"event_id": "str"}),
         tables["order_rows"]
         .to_pandas()
+        .sort_values("order_id")  # of orders at one instant the store takes them so
         .assign(at=lambda orders: pd.to_datetime(orders["at"], unit="ms", utc=True)),
         **times,
         reuse=reuse,
@@ -125,6 +129,8 @@ def test_journeys_are_those_of_the_same_rows_in_memory(
     )
     # Blocks are told by a hash of persons, which has tests of its own.
     assert shown(found, but=("block",)) == shown(expected, but=("block",))
+    assert (found.watched_from is None) == reuse
+    assert found.lookback == expected.lookback
 
 
 def touch(person: str | None, at: int, event_id: str, **further: Any) -> Row:
@@ -261,8 +267,10 @@ def test_the_order_and_the_chunks_of_rows_do_not_matter(history, seed):
     table = made(history, definition)
     shuffled = table.take(np.random.default_rng(seed).permutation(len(table)))
     split = pa.concat_tables([shuffled.slice(0, 3), shuffled.slice(3, 0), shuffled.slice(3)])
-    one, other = (journeys_of(each, CHANNELS, definition, TZ) for each in (table, split))
-    for name in ("offsets", "codes", "ages", "conversions", "block", "closed_at", "day"):
+    one, other = (
+        journeys_of(each, CHANNELS, definition, TZ, history.as_of) for each in (table, split)
+    )
+    for name in ("offsets", "codes", "ages", "conversions", "block", "closed_at", "day", *WATCHED):
         assert getattr(one, name).tolist() == getattr(other, name).tolist()
     assert one.order_id.tolist() == other.order_id.tolist()
     assert one.touch["event"].tolist() == other.touch["event"].tolist()

@@ -18,6 +18,7 @@ import pytest
 from attribution import (
     ConfigError,
     DataError,
+    Hazard,
     Journeys,
     LastNonDirect,
     Markov,
@@ -40,6 +41,7 @@ from attribution.workspace import Workspace
 from tests.assemble.cluster import LIGHT, Broken, Cluster, Held, cluster, missing
 from tests.assemble.histories import CHANNELS
 from tests.assemble.lakes import SINCE, dated, in_a_lake, many_histories
+from tests.assemble.test_rows import WATCHED
 from tests.assemble.test_steps import assert_same
 from tests.assemble.twin import frames
 from tests.brand import sample_brand
@@ -170,10 +172,11 @@ def test_every_step_holds_what_the_definition_says(
     for name, table in history.tables().items():
         own.createDataFrame(table).createOrReplaceTempView(name)
     expected = frames(history, definition, CHANNELS)
-    with made_step(own, definition, CHANNELS, history.as_of, "journeys"):
+    with made_step(own, definition, CHANNELS, history.as_of, "watched_journeys"):
         # A step that is left out is one that nothing needs; the twin makes it all the same.
         made = {row.tableName for row in own.sql("SHOW TABLES").collect()} & {*expected}
-        assert {"conversions", "taken", "order_touchpoints", "runs", "journeys"} <= made
+        needed = {"conversions", "taken", "order_touchpoints", "runs", "journeys"}
+        assert needed | {"watched_journeys"} <= made
         assert_same(
             {name: own.table(name).toArrow() for name in made},
             {name: expected[name] for name in made},
@@ -205,6 +208,15 @@ def test_credit_and_intervals_are_those_of_one_machine(
     pd.testing.assert_frame_equal(one, other, rtol=1e-9)
 
 
+def test_rates_in_time_are_those_of_one_machine(
+    here: StoreJourneys, there: on_spark.SparkJourneys
+) -> None:
+    models = [Hazard(half_life="3D")]
+    one, other = compare(here, models).frame(), compare(there, models).frame()
+    assert one["conversions"].sum() > 100
+    pd.testing.assert_frame_equal(one, other, rtol=1e-6, atol=1e-6)
+
+
 def test_each_block_of_people_is_counted_where_it_lies(
     here: StoreJourneys, there: on_spark.SparkJourneys
 ) -> None:
@@ -219,6 +231,7 @@ def rows_of(journeys: Journeys) -> list[tuple[Any, ...]]:
         journeys.day,
         journeys.block,
         journeys.open,
+        *(getattr(journeys, name) for name in WATCHED),
         *journeys.values.values(),
         *journeys.segments.values(),
     ]

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from attribution.assemble.dialect import DUCKDB
 from attribution.assemble.rows import channel_table
-from attribution.assemble.steps import journey_steps
+from attribution.assemble.steps import journey_steps, watch_step
 from attribution.journeys.definition import JourneyDefinition
 from attribution.store.connection import open_connection
 from tests.assemble.histories import CHANNELS, History, definitions, histories
@@ -32,7 +32,8 @@ def on_duckdb(history: History, definition: JourneyDefinition) -> dict[str, pa.T
         for name, table in relations.items():
             connection.register(name, table)
         made = {}
-        for step in journey_steps(definition, DUCKDB, history.as_of):
+        steps = journey_steps(definition, DUCKDB, history.as_of)
+        for step in [*steps, watch_step(definition, history.as_of)]:
             connection.execute(f'CREATE TEMP TABLE "{step.name}" AS {step.sql}')
             made[step.name] = connection.sql(f'FROM "{step.name}"').to_arrow_table()
         return made

@@ -67,7 +67,7 @@ class Twin:
         used = {row["event_id"] for row in final}
         buyers = {order["person"] for order in visits}
         out["free"] = free = [
-            without(row, "lookback_ms", "visit_ms")
+            without(row, "visit_ms")
             for row in [
                 *({**row, "order_ms": None} for row in exposures if row["person"] not in buyers),
                 *(row for row in before if row["event_id"] not in used),
@@ -77,7 +77,8 @@ class Twin:
         if self.definition.one_per_session:
             out["order_sessions"] = of_orders = self.folded(of_orders, ("order_id",))
             out["run_sessions"] = runs = self.folded(runs, ("person", "run_ms"))
-        out["journeys"] = self.journeys(conversions, of_orders, runs, matching)
+        out["journeys"] = made = self.journeys(conversions, of_orders, runs, matching)
+        out["watched_journeys"] = self.watched(made)
         return out
 
     # ------------------------------------------------------------------ orders
@@ -180,6 +181,9 @@ class Twin:
         out = {name: row[name] for name in names}
         if self.weights:
             out["weight"] = self.weights.get(row["event"], 1.0)
+        if self.lookback_by:
+            evidence = row["event"] == "order_source"
+            out["lookback_ms"] = ms(self.definition.lookback) if evidence else self.lookback(row)
         return out
 
     def lookback(self, row: Row) -> int:
@@ -193,8 +197,7 @@ class Twin:
 
     def exposures(self) -> list[Row]:
         return [
-            {"person": row["person"], "at_ms": row["at"], "lookback_ms": self.lookback(row)}
-            | self.carried(row)
+            {"person": row["person"], "at_ms": row["at"]} | self.carried(row)
             for row in self.history.touchpoint_rows
             if row["event"] != "order_source" and row["at"] <= self.history.as_of
         ]
@@ -225,12 +228,11 @@ class Twin:
             ]
             after = None if self.definition.reuse else max(earlier, default=None)
             out += [
-                {"order_id": order["order_id"]}
-                | without(row, "lookback_ms", "order_ms", "visit_ms")
+                {"order_id": order["order_id"]} | without(row, "order_ms", "visit_ms")
                 for row in before
                 if row["person"] == order["person"]
                 and row["at_ms"] <= order["at_ms"]
-                and order["at_ms"] - row["at_ms"] <= row["lookback_ms"]
+                and order["at_ms"] - row["at_ms"] <= self.lookback(row)
                 and (after is None or row["at_ms"] > after)
             ]
         return out
@@ -300,6 +302,7 @@ class Twin:
                 **without(order, "at_ms"),
                 "closed_at_ms": order["at_ms"],
                 "open": False,
+                "first_ms": min((row["at_ms"] for row in own if not row["evidence"]), default=None),
                 "touches": self.touches(own) if own else None,
             }
             if told:
@@ -316,6 +319,7 @@ class Twin:
                 "person": person,
                 "closed_at_ms": min(expires, as_of),
                 "open": expires > as_of,
+                "first_ms": min(row["at_ms"] for row in own),
                 "touches": self.touches(own),
                 **dict.fromkeys(MONEY, 0),
                 **dict.fromkeys(d.segments),
@@ -323,12 +327,47 @@ class Twin:
             out.append(row | ({"match": None} if told else {}))
         return out
 
+    def watched(self, journeys: list[Row]) -> list[Row]:
+        """Return the journeys with when their person was watched and what closed before."""
+        of_person = defaultdict(list)
+        for row in journeys:
+            alone = row["order_id"] if row["person"] is None else None
+            of_person[row["person"], alone].append(row)
+        out = []
+        for own in of_person.values():
+            starts = [row["first_ms"] for row in own if row["first_ms"] is not None]
+            orders = [row["closed_at_ms"] for row in own if row["order_id"] is not None]
+            end = self.history.as_of
+            if self.definition.conversion == "first" and orders:
+                end = min(orders)
+            closed = order = None
+            for nth, row in enumerate(sorted(own, key=in_line)):
+                found = {
+                    "start_ms": min(starts, default=None),
+                    "end_ms": end,
+                    "closed_before_ms": closed,
+                    "order_before_ms": order,
+                    "is_last": nth == len(own) - 1,
+                }
+                out.append(row | found)
+                closed = row["closed_at_ms"]
+                order = order if row["order_id"] is None else closed
+        return out
+
     def touches(self, rows: list[Row]) -> list[Row]:
         names = ["at_ms", "event_id", "channel", "evidence", "session_day", "session_end"]
         names += ["weight"] if self.weights else []
+        names += ["lookback_ms"] if self.lookback_by else []
         names += [name for name in self.definition.columns if name not in names]
         ordered = sorted(rows, key=lambda row: (row["at_ms"], row["event_id"].encode()))
         return [{name: row[name] for name in names} for row in ordered]
+
+
+def in_line(journey: Row) -> tuple[Any, ...]:
+    """Return what a person's journeys are put in a line by: closing, then orders by their id."""
+    without_order = journey["order_id"] is None
+    tie = journey["first_ms"] if without_order else journey["order_id"].encode()
+    return journey["closed_at_ms"], without_order, tie
 
 
 def ms(duration: str) -> int:

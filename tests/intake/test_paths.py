@@ -347,6 +347,42 @@ def test_an_order_without_person_is_unattributed():
     assert journeys.lengths.tolist() == [0, 1]
 
 
+PEOPLE = "person,start,end,intent\n"
+GOOD_PEOPLE = PEOPLE + "p1,2026-11-01,2026-11-30,0.5\n007,2026-11-01,2026-11-30,0.25\n"
+
+
+def test_who_was_watched_may_stand_in_a_file_or_a_frame():
+    found = read_both(people=write("w.csv", GOOD_PEOPLE))
+    frame = pd.read_csv("w.csv", dtype={"person": str})
+    expected = read_both(people=frame)
+    same(found, expected)
+    assert found.segments["intent"].tolist() == [0.5, 0.25]
+    assert found.lengths.tolist() == [1, 0]
+    assert (found.risk_until - found.risk_from).tolist() == [29 * 86_400_000] * 2
+    assert found.risk_until.tolist() == expected.risk_until.tolist()
+    write("w.csv", GOOD_PEOPLE + "7,2026-11-01,2026-11-30,0.1\n")  # another than 007
+    assert len(read_both(people="w.csv")) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "column", "found"),
+    [
+        (PEOPLE + "p1,2026-11-30,2026-11-01,1\n", 1, "end", "an end before the start"),
+        (GOOD_PEOPLE + "p1,2026-11-01,2026-11-30,1\n", 3, "person", "a person again"),
+        (PEOPLE + ",2026-11-01,2026-11-30,1\n", 1, "person", "an empty cell"),
+        (PEOPLE + "p1,soon,2026-11-30,1\n", 1, "start", "'soon'"),
+        ("person,start\np1,2026-11-01\n", None, None, "no column 'end'"),
+    ],
+)
+def test_a_bad_row_of_people_is_named_with_its_file(text, row, column, found):
+    with pytest.raises(DataError) as caught:
+        read_both(people=write("w.csv", text))
+    error = caught.value
+    assert (error.source, error.row) == ("w.csv", row)
+    assert column is None or error.column == column
+    assert found in error.found
+
+
 @pytest.mark.parametrize("name", ["x.xlsx", "x.parquet"])
 def test_other_kinds_of_files_hold_the_same_rows(name):
     touch = pd.DataFrame(

@@ -181,6 +181,27 @@ def test_models_that_cannot_be_told_apart_are_refused(history, models, message):
         refresh.refresh(history.workspace, models=models)
 
 
+@dataclass(frozen=True)
+class Rate:
+    """A model of rates: its sums are no sums by channel."""
+
+    def tally(self, journeys):
+        return float((journeys.risk_until - journeys.risk_from).sum())
+
+    def credit(self, tally):
+        raise NotImplementedError
+
+
+def test_a_model_of_rates_is_refused_before_anything_is_read(history):
+    refresh.refresh(history.workspace, models=MODELS)
+    before = refresh.refresh(history.workspace, models=MODELS).frame()
+    with pytest.raises(ConfigError, match=r"Found Rate among .* at risk, .*open_journeys"):
+        refresh.refresh(history.workspace, models=[*MODELS, Rate()])
+    after = refresh.refresh(history.workspace, models=MODELS)
+    assert not after.full
+    pd.testing.assert_frame_equal(after.frame(), before)
+
+
 def test_journeys_before_and_now_that_are_alike_are_not_summed(history, monkeypatch):
     summed = []
     of = changed.summed
