@@ -17,6 +17,7 @@ class NoteKind(StrEnum):
     EVIDENCE_UNUSED = "evidence_unused"
     UNLISTED_PEOPLE = "unlisted_people"
     NO_ORDERS = "no_orders"
+    NO_EFFECTS = "no_effects"
     FEW_TOUCHPOINTS = "few_touchpoints"
     INSEPARABLE = "inseparable"
     HALF_LIFE_AT_EDGE = "half_life_at_edge"

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from attribution.errors import ConfigError, DataError
-from attribution.journeys.watch import between
+from attribution.journeys.window import between
 from attribution.model import block_tallies, tallies
 from attribution.numerics import jackknife
 from attribution.tally import sum_tallies

@@ -60,7 +60,7 @@ class HazardFit:
         """The half-life, one or by channel."""
         problem = self.found.problem
         days = problem.half_lives(self.found.theta)
-        if problem.count <= 0:
+        if problem.count <= 0 or self._timeless:
             days = np.full_like(days, np.nan)
         if (problem.clock == 0).all():
             return _timedelta(days[0] if len(days) else np.nan)
@@ -68,6 +68,14 @@ class HazardFit:
         plain = self.terms.other == PLAIN
         own.iloc[self.terms.one[plain]] = pd.to_timedelta(days[plain], unit="D").round("s")
         return own
+
+    @property
+    def _timeless(self) -> bool:
+        """Whether no effect is there for a half-life to be told from."""
+        return (
+            bool(self.found.problem.clocks)
+            and not self.found.theta[self.found.problem.groups : self.found.problem.rates].any()
+        )
 
     def _index(self) -> pd.Index[str]:
         return pd.Index(self.tally.channels, name="channel", dtype="str")
@@ -279,7 +287,9 @@ class HazardFit:
         if self._inseparable.any():
             together = names[self._inseparable]
             notes.append(Note(NoteKind.INSEPARABLE, len(together), ", ".join(together)))
-        if self.edge:
+        if self._timeless:
+            notes.append(Note(NoteKind.NO_EFFECTS, 1))
+        elif self.edge:
             notes.append(Note(NoteKind.HALF_LIFE_AT_EDGE, 1, self.edge))
         return notes
 

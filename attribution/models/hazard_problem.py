@@ -9,7 +9,7 @@ import numpy as np
 from attribution.models.hazard_tally import BEGIN
 from attribution.models.hazard_terms import PLAIN, REPEAT, Terms, touch_terms
 from attribution.numerics import sequences
-from attribution.numerics.additive import Additive, Exposure, RateOrders, Test
+from attribution.numerics.additive import Additive, Exposure, Lift, RateOrders
 from attribution.numerics.multiplicative import Courses, Multiplicative
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def additive(
 ) -> Additive:
     """Return the likelihood of additive rates; see `Additive`."""
     told = tuple(
-        Test(_exposure(tally, terms, number), test.conversions, test.se)
+        Lift(_exposure(tally, terms, number), test.conversions, test.se)
         for number, test in enumerate(tests, 1)
     )
     return Additive(

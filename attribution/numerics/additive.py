@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["Additive", "Exposure", "RateOrders", "Test"]
+__all__ = ["Additive", "Exposure", "Lift", "RateOrders"]
 
 LN2 = float(np.log(2.0))
 SHORTEST, LONGEST = 1 / 1440, 365.0  # days: half-lives that are looked for
@@ -75,7 +75,7 @@ class Exposure(NamedTuple):
     age: Floats
 
 
-class Test(NamedTuple):
+class Lift(NamedTuple):
     """A lift test: the orders that some terms caused in a window, as an experiment found."""
 
     exposure: Exposure
@@ -136,7 +136,7 @@ class Additive:
     terms: int
     clock: Ints
     half_life: Floats | None = None
-    tests: tuple[Test, ...] = ()
+    tests: tuple[Lift, ...] = ()
     about: float | None = None
 
     @property
@@ -302,7 +302,7 @@ class Additive:
             out += self._told(theta, test)
         return out
 
-    def _told(self, theta: Floats, test: Test) -> Floats:
+    def _told(self, theta: Floats, test: Lift) -> Floats:
         """Return what a lift test adds to the information."""
         told, g, rates = self._acted(test.exposure, theta), self.groups, self.rates
         beta, clocks = theta[g:rates], self._clock_matrix()

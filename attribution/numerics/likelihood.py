@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Bounds", "Fit", "Gradient", "Likelihood", "fit", "fitted_at", "upper_end"]
 
 _STEPS = 100
+_HAIR = 1e-9
 _SINGULAR = 1e-8  # of a scaled information matrix: a direction nothing is known of
 
 
@@ -202,7 +203,9 @@ def _searched(problem: Likelihood, start: Floats) -> Floats:
         bounds=np.column_stack([low / size, high / size]),
         options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-8, "maxcor": 20},
     )
-    return np.asarray(found.x * size)
+    # What is as good as at its bound is there: a search ends a hair beside it.
+    theta = found.x * size
+    return np.asarray(np.where(theta - low < _HAIR * size, low, theta))
 
 
 def _polished(problem: L, theta: Floats, held: NDArray[np.bool_]) -> Fit[L]:
