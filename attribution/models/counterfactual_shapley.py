@@ -61,9 +61,9 @@ class CounterfactualShapley:
 
     What it needs: times; journeys that did not convert, with the time after their last touchpoint
     in which nothing happened; and that people in one state who are touched are otherwise like
-    those who are not. A conversion is shared among all periods of its journey, so the level falls
-    as the grid gets finer, and most is organic: compare channels with each other, not with what
-    they cost.
+    those who are not. A conversion is shared among all periods of its journey, so the level of all
+    channels falls as journeys get longer or the grid finer, and what is organic rises: compare
+    channels with each other, not with what they cost.
 
     Parameters
     ----------
