@@ -91,7 +91,7 @@ class CounterfactualShapley:
         """
         if journeys.ages is None:
             raise MissingAges(label(self))
-        parts = RunningTally()
+        parts: RunningTally[Tally] = RunningTally()
         parts.add(self._tally(journeys.observed.take(slice(0, 0))))
         for part in journeys.observed.slices(_SLICE):  # small pieces stay in cache
             parts.add(self._tally(part))

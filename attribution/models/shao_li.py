@@ -53,7 +53,7 @@ class ShaoLi:
         Columns `<measure>_each` are the amounts divided by the journey's N channels (keys of one
         channel, so that they add up to all there is) or by N - 1 (pairs).
         """
-        parts = RunningTally()
+        parts: RunningTally[Tally] = RunningTally()
         parts.add(_tally(journeys.take(slice(0, 0))))
         for part in journeys.slices(_SLICE):  # long journeys have many pairs
             parts.add(_tally(part))
