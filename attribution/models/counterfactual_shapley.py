@@ -14,7 +14,7 @@ from attribution.errors import MissingAges, ModelError
 from attribution.model import label
 from attribution.models.proportional import require_nulls
 from attribution.numerics import periods, sequences
-from attribution.tally import Tally, tally_rows
+from attribution.tally import RunningTally, Tally, tally_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from attribution.journeys import Journeys
 
 __all__ = ["CounterfactualShapley"]
+
+_SLICE = 1 << 18  # touchpoints
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,9 @@ class CounterfactualShapley:
 
     What it needs: times; journeys that did not convert, with the time after their last touchpoint
     in which nothing happened; and that people in one state who are touched are otherwise like
-    those who are not. A conversion is shared among all periods of its journey, so the level falls
-    as the grid gets finer, and most is organic: compare channels with each other, not with what
-    they cost.
+    those who are not. A conversion is shared among all periods of its journey, so the level of all
+    channels falls as journeys get longer or the grid finer, and what is organic rises: compare
+    channels with each other, not with what they cost.
 
     Parameters
     ----------
@@ -89,7 +91,13 @@ class CounterfactualShapley:
         """
         if journeys.ages is None:
             raise MissingAges(label(self))
-        seen = journeys.observed
+        parts: RunningTally[Tally] = RunningTally()
+        parts.add(self._tally(journeys.observed.take(slice(0, 0))))
+        for part in journeys.observed.slices(_SLICE):  # small pieces stay in cache
+            parts.add(self._tally(part))
+        return parts.total()
+
+    def _tally(self, seen: Journeys) -> Tally:
         assert seen.ages is not None  # noqa: S101
         length, n = duration_ms(self.grid, "grid"), len(seen.channels)
         amounts = seen.amounts()

@@ -9,13 +9,15 @@ import numpy as np
 
 from attribution.models.proportional import proportional, require_nulls
 from attribution.numerics import pairs, sequences
-from attribution.tally import Tally, tally_rows, tally_sets
+from attribution.tally import RunningTally, Tally, tally_rows, tally_sets
 
 if TYPE_CHECKING:
     from attribution.credit import Credit
     from attribution.journeys import Journeys
 
 __all__ = ["ShaoLi"]
+
+_SLICE = 1 << 17  # touchpoints
 
 
 @dataclass(frozen=True)
@@ -51,23 +53,11 @@ class ShaoLi:
         Columns `<measure>_each` are the amounts divided by the journey's N channels (keys of one
         channel, so that they add up to all there is) or by N - 1 (pairs).
         """
-        sets = tally_sets(journeys)
-        lengths = sets.lengths
-        rows = np.repeat(np.arange(len(sets)), lengths)
-        two = pairs.pairs_within(sets.offsets)
-        nobody = np.flatnonzero(lengths == 0)
-        where = np.concatenate([nobody, rows, two.row])
-        size = np.repeat([0, 1, 2], [len(nobody), len(rows), len(two.row)])
-        codes = np.append(sets.codes, sets.codes[np.column_stack(two[1:]).ravel()])
-        share = 1.0 / np.concatenate([np.ones(len(nobody)), lengths[rows], lengths[two.row] - 1])
-        return tally_rows(
-            sets.channels,
-            ("null", *sets.measures, *(f"{name}_each" for name in sets.measures)),
-            sets.measures,
-            sequences.offsets_of(size),
-            codes,
-            np.column_stack([sets.sums[where], sets.measured[where] * share[:, None]]),
-        )
+        parts: RunningTally[Tally] = RunningTally()
+        parts.add(_tally(journeys.take(slice(0, 0))))
+        for part in journeys.slices(_SLICE):  # long journeys have many pairs
+            parts.add(_tally(part))
+        return parts.total()
 
     def credit(self, tally: Tally) -> Credit:
         """Return the contributions, scaled to the attributed conversions and money.
@@ -92,3 +82,23 @@ class ShaoLi:
         pair = tally.codes[tally.offsets[:-1][double][:, None] + np.arange(2)]
         sums = pairs.second_order(alone, touched, pair, rates[double], each[double, 0])
         return proportional(tally, sums, each[single].sum(axis=0), touched)
+
+
+def _tally(journeys: Journeys) -> Tally:
+    sets = tally_sets(journeys)
+    lengths = sets.lengths
+    rows = np.repeat(np.arange(len(sets)), lengths)
+    two = pairs.pairs_within(sets.offsets)
+    nobody = np.flatnonzero(lengths == 0)
+    where = np.concatenate([nobody, rows, two.row])
+    size = np.repeat([0, 1, 2], [len(nobody), len(rows), len(two.row)])
+    codes = np.append(sets.codes, sets.codes[np.column_stack(two[1:]).ravel()])
+    share = 1.0 / np.concatenate([np.ones(len(nobody)), lengths[rows], lengths[two.row] - 1])
+    return tally_rows(
+        sets.channels,
+        ("null", *sets.measures, *(f"{name}_each" for name in sets.measures)),
+        sets.measures,
+        sequences.offsets_of(size),
+        codes,
+        np.column_stack([sets.sums[where], sets.measured[where] * share[:, None]]),
+    )

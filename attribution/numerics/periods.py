@@ -74,7 +74,8 @@ def sum_periods(
     since = at - np.append(0, at[:-1])[: len(at)]
     bounds = np.left_shift(1, np.arange(states - 1))
     state = np.where(begins, states, np.searchsorted(bounds, since))
-    pairs = np.unique((np.cumsum(fresh) - 1) * max(1, symbols) + codes)
+    pairs = np.sort((np.cumsum(fresh) - 1) * max(1, symbols) + codes)
+    pairs = pairs[np.append(True, np.diff(pairs) != 0)[: len(pairs)]]
     contact, action = pairs // max(1, symbols), pairs % max(1, symbols)
 
     # Periods without a touchpoint that follow a contact, by state.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from attribution.errors import ConfigError, MissingAges, ModelError
 from attribution.journeys import Journeys
 from attribution.model import attribute, check_model, example_journeys
+from attribution.models import counterfactual_shapley
 from attribution.models.counterfactual_shapley import CounterfactualShapley
 from tests.strategies import CHANNELS, HOUR, Row, build, examples, rows
 
@@ -181,6 +182,15 @@ def test_what_it_lacks_is_named():
     nothing = attribute(build([Row((), 2, 5, 3.0)]), CounterfactualShapley())
     assert nothing.unattributed.tolist() == [2, 3]
     assert not nothing.organic.any()
+
+
+def test_a_tally_in_slices_is_the_same(monkeypatch):
+    journeys = example_journeys()
+    whole = CounterfactualShapley().tally(journeys)
+    monkeypatch.setattr(counterfactual_shapley, "_SLICE", 50)
+    sliced = CounterfactualShapley().tally(journeys)
+    np.testing.assert_array_equal(sliced.codes, whole.codes)
+    np.testing.assert_allclose(sliced.sums, whole.sums, rtol=1e-12)
 
 
 def test_different_grids_do_not_add():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from attribution.errors import ModelError
 from attribution.journeys import Journeys
 from attribution.model import attribute, check_model, example_journeys
+from attribution.models import shao_li
 from attribution.models.shao_li import ShaoLi
 from tests.strategies import CHANNELS, Row, build, examples, rows
 
@@ -168,3 +169,12 @@ def test_intervals():
     frame = attribute(example_journeys(0, 600), ShaoLi(), interval=0.95).frame()
     assert (frame["low"] < frame["conversions"]).all()
     assert (frame["conversions"] < frame["high"]).all()
+
+
+def test_a_tally_in_slices_is_the_same(monkeypatch):
+    journeys = example_journeys()
+    whole = ShaoLi().tally(journeys)
+    monkeypatch.setattr(shao_li, "_SLICE", 50)
+    sliced = ShaoLi().tally(journeys)
+    np.testing.assert_array_equal(sliced.codes, whole.codes)
+    np.testing.assert_allclose(sliced.sums, whole.sums, rtol=1e-12)
