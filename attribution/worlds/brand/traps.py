@@ -9,30 +9,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from maker.douyin import doudian_order
-from maker.erp import JUSHUITAN_HEADER
-from maker.formats import Document, Record, Records, Sheet, clock, member_id, yuan
-from maker.kuaishou import kuaishou_order
-from maker.mall import MALL_HEADER, member_row
-from maker.taobao import taobao_trade
-from maker.wechat import wechat_order
-from maker.world import (
+from attribution.worlds.brand.douyin import doudian_order
+from attribution.worlds.brand.erp import JUSHUITAN_HEADER
+from attribution.worlds.brand.formats import (
+    Document,
+    Record,
+    Records,
+    Sheet,
+    clock,
+    member_id,
+    yuan,
+)
+from attribution.worlds.brand.kuaishou import kuaishou_order
+from attribution.worlds.brand.mall import MALL_HEADER, member_row
+from attribution.worlds.brand.records import (
     DAY,
-    EXPORTED,
-    GIFT,
     HOUR,
     MINUTE,
-    WEEK,
     Dice,
     ErpLine,
     ErpOrder,
+    Happened,
     Order,
     Person,
     Refund,
-    World,
     digits,
-    make_line,
     moment,
+)
+from attribution.worlds.brand.taobao import taobao_trade
+from attribution.worlds.brand.wechat import wechat_order
+from attribution.worlds.brand.week import (
+    EXPORTED,
+    GIFT,
+    WEEK,
+    make_line,
     new_order_id,
     order_status,
 )
@@ -240,7 +250,7 @@ def plant_in_orders(
     return planted
 
 
-def plant_in_erp(world: World) -> list[Planted]:
+def plant_in_erp(world: Happened) -> list[Planted]:
     """Add ERP orders no platform tells of, and those that repeat one."""
     planted: list[Planted] = []
     rows = world.erp
@@ -282,11 +292,11 @@ def plant_in_erp(world: World) -> list[Planted]:
     return planted
 
 
-def _find(world: World, wanted: Callable[[Order], bool]) -> list[str]:
+def _find(world: Happened, wanted: Callable[[Order], bool]) -> list[str]:
     return [order.id for order in world.orders if wanted(order)]
 
 
-def point_out(world: World) -> list[Planted]:
+def point_out(world: Happened) -> list[Planted]:
     """List what an ordinary week already holds of the traps."""
     paid_refunds = [r for r in world.refunds if r.status == "success"]
     merged = [e for e in world.erp if len(e.orders) > 1]
@@ -371,7 +381,7 @@ def _rows(documents: dict[str, Document], name: str) -> list[list[str]]:
 
 
 def plant_in_files(
-    documents: dict[str, Document], world: World
+    documents: dict[str, Document], world: Happened
 ) -> tuple[list[Planted], list[Bad], dict[str, bytes]]:
     """Spoil the documents; the bytes returned go behind the end of the file they are named for."""
     planted, bad, tails = [], [], {}
@@ -539,15 +549,15 @@ def plant_in_files(
     return planted, sorted(bad), tails
 
 
-def resolved_later(world: World) -> Order:
+def resolved_later(world: Happened) -> Order:
     """The order whose sharer a later poll names."""
     return next(o for o in world.orders if o.sharer == "unresolved")
 
 
-def without_order(world: World) -> Order:
+def without_order(world: Happened) -> Order:
     """What the order is like of which nothing can be read but its platform's fee."""
     return _copy(world, "wechat")
 
 
-def _copy(world: World, platform: str) -> Order:
+def _copy(world: Happened, platform: str) -> Order:
     return next(o for o in world.orders if o.platform == platform and o.paid is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maker.formats import (
+from attribution.worlds.brand.formats import (
     Record,
     clock,
     floating,
@@ -12,17 +12,19 @@ from maker.formats import (
     sealed,
     sku_listing,
 )
-from maker.spending import kuaishou_ads, kuaishou_fees
-from maker.world import (
+from attribution.worlds.brand.records import (
     DAY,
-    WEEK,
     Click,
+    Happened,
     Order,
     Refund,
-    World,
-    account,
     digits,
     token,
+)
+from attribution.worlds.brand.spending import kuaishou_ads, kuaishou_fees
+from attribution.worlds.brand.week import (
+    WEEK,
+    account,
 )
 
 __all__ = [
@@ -130,7 +132,7 @@ def kuaishou_click(click: Click) -> Record:
     }
 
 
-def kuaishou_report(world: World) -> list[Record]:
+def kuaishou_report(world: Happened) -> list[Record]:
     """Spending and claims by day and campaign; T0, T1, T3 ... are cumulative, yuan."""
     rows = []
     for ad in kuaishou_ads(world):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from maker.douyin import (
+from attribution.worlds.brand.douyin import (
     alliance_order,
     doudian_order,
     doudian_refund,
@@ -15,8 +15,8 @@ from maker.douyin import (
     qianchuan_sessions,
     settle_bill,
 )
-from maker.erp import JUSHUITAN_HEADER, jushuitan_rows, wangdian_trade
-from maker.formats import (
+from attribution.worlds.brand.erp import JUSHUITAN_HEADER, jushuitan_rows, wangdian_trade
+from attribution.worlds.brand.formats import (
     Document,
     Record,
     Records,
@@ -25,14 +25,14 @@ from maker.formats import (
     envelope,
     sku_listing,
 )
-from maker.kuaishou import (
+from attribution.worlds.brand.kuaishou import (
     kuaishou_click,
     kuaishou_commission,
     kuaishou_order,
     kuaishou_refund,
     kuaishou_report,
 )
-from maker.mall import (
+from attribution.worlds.brand.mall import (
     MALL_HEADER,
     MALL_REFUND_HEADER,
     MEMBER_HEADER,
@@ -41,8 +41,21 @@ from maker.mall import (
     member_row,
     page_events,
 )
-from maker.sheets import COST_HEADER, cost_rows, explanation_rows, product_rows, session_rows
-from maker.taobao import (
+from attribution.worlds.brand.records import (
+    DAY,
+    HOUR,
+    Happened,
+    Order,
+    Refund,
+)
+from attribution.worlds.brand.sheets import (
+    COST_HEADER,
+    cost_rows,
+    explanation_rows,
+    product_rows,
+    session_rows,
+)
+from attribution.worlds.brand.taobao import (
     ITEM_HEADER,
     TBK_HEADER,
     TRADE_HEADER,
@@ -51,7 +64,7 @@ from maker.taobao import (
     taobao_trade,
     taobaoke_row,
 )
-from maker.wechat import (
+from attribution.worlds.brand.wechat import (
     TENCENT_HEADER,
     tencent_click,
     tencent_rows,
@@ -59,19 +72,12 @@ from maker.wechat import (
     wechat_refund,
     wechat_sessions,
 )
-from maker.world import (
-    DAY,
-    HOUR,
+from attribution.worlds.brand.week import (
     STREAMERS,
     WEEK,
-    Order,
-    Refund,
-    World,
 )
 
-__all__ = [
-    "documents",
-]
+__all__ = ["documents"]
 
 
 def _by_day(
@@ -87,7 +93,7 @@ def _by_day(
     return files
 
 
-def documents(world: World) -> dict[str, Document]:
+def documents(world: Happened) -> dict[str, Document]:
     """Every file of the week by its path below `raw/`."""
     orders: dict[str, list[Order]] = defaultdict(list)
     for order in world.orders:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maker.formats import (
+from attribution.worlds.brand.formats import (
     WECHAT_APP,
     Record,
     clock,
@@ -12,17 +12,17 @@ from maker.formats import (
     search_index,
     yuan,
 )
-from maker.world import (
+from attribution.worlds.brand.records import (
     DAY,
-    WEEK,
     Dice,
+    Happened,
     Order,
     Person,
     Refund,
-    World,
     digits,
     token,
 )
+from attribution.worlds.brand.week import WEEK
 
 __all__ = [
     "MALL_HEADER",
@@ -79,7 +79,7 @@ def mall_refund_row(refund: Refund) -> list[str]:
     ]  # fmt: skip
 
 
-def page_events(world: World) -> list[Record]:
+def page_events(world: Happened) -> list[Record]:
     """The pixel's log."""
     rows = []
     for event in world.page_events:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 
-from maker.formats import (
+from attribution.worlds.brand.formats import (
     clock,
     listing,
     yuan,
 )
-from maker.spending import kept_costs
-from maker.world import (
-    EXPORTED,
+from attribution.worlds.brand.records import (
     MINUTE,
-    PRODUCTS,
     Dice,
-    World,
+    Happened,
+)
+from attribution.worlds.brand.spending import kept_costs
+from attribution.worlds.brand.week import (
+    EXPORTED,
+    PRODUCTS,
 )
 
 __all__ = [
@@ -32,7 +34,7 @@ COST_HEADER = [
 ]  # fmt: skip
 
 
-def cost_rows(world: World) -> list[list[str]]:
+def cost_rows(world: Happened) -> list[list[str]]:
     """Slot fees, crews, samples, coupons: what no platform exports."""
     return [
         [f"C{number:03d}", cost.platform, cost.kind, yuan(cost.fen), clock(cost.at),
@@ -42,7 +44,7 @@ def cost_rows(world: World) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def session_rows(world: World) -> list[list[str]]:
+def session_rows(world: Happened) -> list[list[str]]:
     """The team's own timetable: rooms no platform exports, and who shared one."""
     rows: list[list[str]] = []
     for session in world.sessions:
@@ -58,7 +60,7 @@ def session_rows(world: World) -> list[list[str]]:
     return rows
 
 
-def explanation_rows(world: World) -> list[list[str]]:
+def explanation_rows(world: Happened) -> list[list[str]]:
     """Which product was shown when: each session walks through three of them."""
     rows: list[list[str]] = []
     for session in world.sessions:

@@ -1,0 +1,1 @@
+"""Worlds of which everything is known: what happened, and how platforms would export it."""
