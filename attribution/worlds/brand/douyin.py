@@ -196,7 +196,7 @@ def live_push(events: Sequence[LiveEvent]) -> Record:
         body: Record = {
             "msg_id": event.id,
             "sec_openid": open_id("sec_openid", event.person),
-            "timestamp": event.at * 1_000 + int(digits("ms", event.id, length=3)),
+            "timestamp": event.at_ms,
         }
         if event.kind == "live_like":
             body["like_num"] = event.number

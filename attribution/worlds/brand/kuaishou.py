@@ -128,7 +128,7 @@ def kuaishou_click(click: Click) -> Record:
         "aid": click.group,
         "cid": click.creative,
         "oaid2": token("oaid", click.person, length=32),
-        "ts": str(click.at * 1_000 + int(digits("click", click.id, length=3))),
+        "ts": str(click.at_ms),
     }
 
 

@@ -19,7 +19,6 @@ from attribution.worlds.brand.records import (
     Order,
     Person,
     Refund,
-    digits,
     token,
 )
 from attribution.worlds.brand.week import WEEK
@@ -86,7 +85,7 @@ def page_events(world: Happened) -> list[Record]:
         row: Record = {
             "event_id": event.id,
             "event": event.kind,
-            "timestamp": event.at * 1_000 + int(digits("px", event.id, length=3)),
+            "timestamp": event.at_ms,
             "anon_id": token("anon", event.person, length=12),
         }
         if event.logged_in:

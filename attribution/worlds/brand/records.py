@@ -184,6 +184,11 @@ class Order(NamedTuple):
     currency: str = "CNY"
 
     @property
+    def payer(self) -> int:
+        """Who pays: of a present, not who gets it."""
+        return self.person if self.giver is None else self.giver
+
+    @property
     def paid_fen(self) -> int:
         """What the buyer pays in all, freight included."""
         return sum(line.paid_fen for line in self.lines) + self.freight_fen
@@ -217,6 +222,11 @@ class LiveEvent(NamedTuple):
     at: int
     number: int
 
+    @property
+    def at_ms(self) -> int:
+        """When, in epoch milliseconds."""
+        return self.at * 1_000 + int(digits("ms", self.id, length=3))
+
 
 class PageEvent(NamedTuple):
     """One row of the pixel of the brand's own mall."""
@@ -230,6 +240,11 @@ class PageEvent(NamedTuple):
     click: tuple[str, str]
     product: str
 
+    @property
+    def at_ms(self) -> int:
+        """When, in epoch milliseconds."""
+        return self.at * 1_000 + int(digits("px", self.id, length=3))
+
 
 class Click(NamedTuple):
     """A click on an ad, as the monitor link is called."""
@@ -241,6 +256,12 @@ class Click(NamedTuple):
     campaign: str
     group: str
     creative: str
+
+    @property
+    def at_ms(self) -> int:
+        """When, in epoch milliseconds; one of the two networks tells whole seconds only."""
+        inside = int(digits("click", self.id, length=3)) if self.network == "kuaishou" else 0
+        return self.at * 1_000 + inside
 
 
 class Claim(NamedTuple):

@@ -15,15 +15,10 @@ from attribution.worlds.brand.week import EXPORTED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from attribution.worlds.brand.records import Happened, Order, Refund
+    from attribution.worlds.brand.records import Happened, Refund
     from attribution.worlds.brand.traps import Bad, Planted
 
 __all__ = ["truth"]
-
-
-def _buyer(order: Order) -> int:
-    """Who pays."""
-    return order.person if order.giver is None else order.giver
 
 
 def truth(world: Happened, planted: list[Planted], bad: list[Bad]) -> dict[str, Any]:
@@ -42,7 +37,7 @@ def truth(world: Happened, planted: list[Planted], bad: list[Bad]) -> dict[str, 
             "lines": sum(len(o.lines) for o in mine),
             "gross_fen": sum(map(gross_fen, mine)),
             "net_fen": sum(net_fen(o, of_order[platform, o.id]) for o in mine),
-            "buyers": len({_buyer(o) for o in mine}),
+            "buyers": len({o.payer for o in mine}),
             "refunds": sum(r.platform == platform for r in world.refunds),
         }
     only_erp = [e for e in world.erp if e.platform == "xiaohongshu"]
@@ -57,14 +52,14 @@ def truth(world: Happened, planted: list[Planted], bad: list[Bad]) -> dict[str, 
             claims[claim.claimer] += claim.amount_fen
     paid_by: dict[int, list[str]] = defaultdict(list)
     for order in orders:
-        paid_by[_buyer(order)].append(order.id)
+        paid_by[order.payer].append(order.id)
     linked = [p for p in world.people if p.bound]
     return {
         "exported_at": EXPORTED * 1_000,
         "platforms": platforms,
         "excluded": sorted(o.id for o in world.orders if o.memo),
         "people": {
-            "buyers": len({_buyer(o) for o in orders}),
+            "buyers": len({o.payer for o in orders}),
             "members": sum(p.member for p in world.people),
             "watchers": sum(not p.platforms for p in world.people),
         },
