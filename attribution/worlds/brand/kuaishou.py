@@ -39,7 +39,8 @@ KUAISHOU_STATUS = {
     "created": 10, "paid": 30, "shipped": 40, "received": 50, "completed": 70, "cancelled": 80,
     "refund_closed": 80,
 }  # fmt: skip
-CARRIERS = {"live": 2, "short_video": 1, "live_replay": 7, "shop": 3, "search": 10008, "feed": 478}
+CARRIERS = {"live": 2, "short_video": 1, "live_replay": 7, "shop": 3, "search": 10008, "feed": 478,
+            "unknown": 0}  # fmt: skip
 
 
 def kuaishou_order(order: Order) -> Record:

@@ -13,19 +13,21 @@ from attribution.worlds.brand.records import (
     MINUTE,
     Dice,
     Happened,
+    Session,
 )
 from attribution.worlds.brand.spending import kept_costs
 from attribution.worlds.brand.week import (
-    EXPORTED,
     PRODUCTS,
 )
 
 __all__ = [
     "COST_HEADER",
+    "PRODUCT_HEADER",
+    "SESSION_HEADER",
     "cost_rows",
     "explanation_rows",
     "product_rows",
-    "session_rows",
+    "session_row",
 ]
 
 COST_HEADER = [
@@ -44,20 +46,20 @@ def cost_rows(world: Happened) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def session_rows(world: Happened) -> list[list[str]]:
-    """The team's own timetable: rooms no platform exports, and who shared one."""
-    rows: list[list[str]] = []
-    for session in world.sessions:
-        if session.platform not in ("kuaishou", "taobao") and not session.shares:
-            continue
-        shares = {streamer: percent / 100 for streamer, percent in session.shares}
-        rows.append(
-            [session.platform, session.id, session.account, session.streamer,
-             json.dumps(shares) if shares else "",
-             clock(session.start), clock(session.end), session.title, session.mode,
-             clock(EXPORTED)]
-        )  # fmt: skip
-    return rows
+SESSION_HEADER = [
+    "platform", "session_id", "account_ref", "streamer_id", "streamer_shares", "start_at",
+    "end_at", "title", "mode", "updated_at",
+]  # fmt: skip
+
+
+def session_row(session: Session, updated: int) -> list[str]:
+    """One session of the team's own timetable, as it stood then."""
+    shares = {streamer: percent / 100 for streamer, percent in session.shares}
+    return [
+        session.platform, session.id, session.account, session.streamer,
+        json.dumps(shares) if shares else "", clock(session.start), clock(session.end),
+        session.title, session.mode, clock(updated),
+    ]  # fmt: skip
 
 
 def explanation_rows(world: Happened) -> list[list[str]]:
@@ -75,6 +77,11 @@ def explanation_rows(world: Happened) -> list[list[str]]:
                  yuan(product.list_fen * dice.between(72, 85) // 10_000 * 100)]
             )  # fmt: skip
     return rows
+
+
+PRODUCT_HEADER = [
+    "product_id", "merchant_sku", "category", "brand", "list_price", "price_band", "cost",
+]  # fmt: skip
 
 
 def product_rows() -> list[list[str]]:

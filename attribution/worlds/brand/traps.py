@@ -21,7 +21,7 @@ from attribution.worlds.brand.formats import (
     yuan,
 )
 from attribution.worlds.brand.kuaishou import kuaishou_order
-from attribution.worlds.brand.mall import MALL_HEADER, member_row
+from attribution.worlds.brand.mall import MALL_HEADER, MEMBER_HEADER
 from attribution.worlds.brand.records import (
     DAY,
     HOUR,
@@ -469,11 +469,10 @@ def plant_in_files(
         "the same phone as in the member's orders")  # fmt: skip
     odd = ("154****0012", "0012", "15400000012-3344", "15400000013转8812", "17000000000",
            "17100000000", "0571-00000000")  # fmt: skip
-    template = member_row(world.people[-1])
     nobody = []
     for n, phone in enumerate(odd):
         row = [f"M19990{n}", phone, clock(WEEK - 40 * DAY), clock(WEEK + DAY)]
-        members.append(row + [""] * (len(template) - len(row)))
+        members.append(row + [""] * (len(MEMBER_HEADER) - len(row)))
         nobody.append(row[0])
     say("masked and virtual phones", "mall/members.csv", nobody,
         "no key: the member stands, the phone links nobody")  # fmt: skip

@@ -40,6 +40,7 @@ __all__ = [
     "account",
     "beginnings",
     "follow",
+    "last_seen",
     "make_line",
     "new_order_id",
     "order_status",
@@ -627,6 +628,11 @@ def _erp(orders: Sequence[Order]) -> list[ErpOrder]:
         last[order.platform, order.person, order.phone] = len(rows)
         rows.append(row)
     return rows
+
+
+def last_seen(person: Person) -> int:
+    """When a member last logged in."""
+    return WEEK + Dice("seen", person.number).below(7 * DAY)
 
 
 def beginnings() -> tuple[list[Person], list[Session], list[Order], list[Refund]]:
