@@ -37,6 +37,7 @@ __all__ = [
     "Session",
     "Streamer",
     "digits",
+    "invented_phone",
     "moment",
     "paid_orders",
     "token",
@@ -89,6 +90,11 @@ def digits(*name: object, length: int) -> str:
     """Reproducible decimal digits."""
     text = hashlib.sha256(":".join(map(str, (SEED, *name))).encode()).hexdigest()
     return str(int(text, 16))[-length:]
+
+
+def invented_phone(person: int) -> str:
+    """A phone that can be nobody's: no operator has been given the prefix 154."""
+    return f"154{(person * 7_919 + 10_000_019) % 100_000_000:08d}"
 
 
 class Streamer(NamedTuple):

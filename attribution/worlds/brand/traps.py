@@ -34,6 +34,7 @@ from attribution.worlds.brand.records import (
     Person,
     Refund,
     digits,
+    invented_phone,
     moment,
 )
 from attribution.worlds.brand.taobao import taobao_trade
@@ -100,8 +101,9 @@ def _order(platform: str, number: int, person: Person, at: int, **changes: objec
 def _somebody(people: list[Person], platform: str, phone: str = "", **changes: object) -> Person:
     """Add a person who only buys on one platform and is no member."""
     number = len(people)
-    own = "154" + f"{number * 7919 + 10_000_019:08d}"
-    person = Person(number, phone or own, (platform,), False, (), WEEK - 90 * DAY)
+    person = Person(
+        number, phone or invented_phone(number), (platform,), False, (), WEEK - 90 * DAY
+    )
     person = person._replace(**changes)  # type: ignore[arg-type]
     people.append(person)
     return person

@@ -27,6 +27,7 @@ from attribution.worlds.brand.records import (
     Session,
     Streamer,
     digits,
+    invented_phone,
     moment,
     token,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "EXPORTED",
     "GIFT",
     "PRODUCTS",
+    "SIZES",
     "STREAMERS",
     "WEEK",
     "account",
@@ -225,8 +227,7 @@ def _people() -> list[Person]:
         bound = tuple(
             p for p in platforms if member and (p == "own_mall" or dice.chance(85))
         )  # fmt: skip
-        # 154 is a prefix no operator has been given, so none of these numbers can be anybody's.
-        phone = "154" + f"{(number * 7919 + 10_000_019) % 100_000_000:08d}"
+        phone = invented_phone(number)
         joined = WEEK - dice.between(3, 300) * DAY + dice.below(DAY)
         people.append(
             Person(number, phone, tuple(platforms) if buys else (), member, bound, joined)

@@ -14,14 +14,15 @@ import pandas as pd
 from attribution.errors import DataError
 from attribution.intake.shipped import shipped
 from attribution.journeys import Journeys
-from attribution.store.channels import FORM_WORDS, HOSTED_FORMS, PLATFORM_WORDS, SEPARATOR
 from attribution.workspace import FILE
 from attribution.worlds.brand.books import gives_back, gross_fen, is_order
 from attribution.worlds.brand.records import PageEvent, Refund
 from attribution.worlds.brand.sample import Sample, make_sample
 from attribution.worlds.brand.week import EXPORTED, STREAMERS
+from attribution.worlds.places import channel_name
+from attribution.worlds.written import write_files
 
-__all__ = ["BrandWorld", "channel_name", "write_files"]
+__all__ = ["BrandWorld"]
 
 _NETWORKS = {"kuaishou": "kuaishou", "tencent": "wechat"}
 _HOSTS = {streamer.id: streamer.name for streamer in STREAMERS}
@@ -157,24 +158,6 @@ class BrandWorld:
         settings = shipped("data", "sample", FILE).read_text(encoding="utf-8")
         settings = settings.replace('"data/raw/', '"raw/')
         return write_files(folder, self.sample.files() | {FILE: settings.encode()})
-
-
-def channel_name(platform: str, form: str, host: str = "") -> str:
-    """Return a channel's name, as a Chinese store has it at the level of streamers."""
-    names = [PLATFORM_WORDS[platform][0], FORM_WORDS[form][0]]
-    if form in HOSTED_FORMS:
-        names.append(host or "未知主播")
-    return SEPARATOR.join(names)
-
-
-def write_files(folder: str | os.PathLike[str], files: dict[str, bytes]) -> Path:
-    """Write files by their path below a folder, and return the folder."""
-    root = Path(folder)
-    for name, content in files.items():
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    return root
 
 
 def _page_channel(event: PageEvent) -> str:
