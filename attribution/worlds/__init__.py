@@ -1,1 +1,1 @@
-"""Worlds of which everything is known: what happened, and how platforms would export it."""
+"""Simulated worlds of a live-commerce brand, whose effect of every channel is known."""
