@@ -20,7 +20,11 @@ from attribution.journeys.definition import LEVELS, STRENGTH, JourneyDefinition,
 from attribution.store.steps import Step, ViewOptions, in_list, literal, local_time
 
 __all__ = [
+    "FORM_WORDS",
+    "HOSTED_FORMS",
     "LEVELS",
+    "PLATFORM_WORDS",
+    "SEPARATOR",
     "Language",
     "Level",
     "channel_label",
@@ -35,14 +39,14 @@ __all__ = [
 
 Language = Literal["zh", "en"]
 
-_SEPARATOR = " · "
+SEPARATOR = " · "
 
 # Forms that somebody hosts: here a streamer who is not known is missing.
-_HOSTED = ("live", "live_replay", "short_video", "showcase")
+HOSTED_FORMS = ("live", "live_replay", "short_video", "showcase")
 # Forms in which products are explained one after another.
 _EXPLAINING = ("live", "live_replay")
 
-_PLATFORMS = {
+PLATFORM_WORDS = {
     "douyin": ("抖音", "Douyin"),
     "kuaishou": ("快手", "Kuaishou"),
     "taobao": ("淘宝", "Taobao"),
@@ -53,7 +57,7 @@ _PLATFORMS = {
     "offline": ("线下", "Offline"),
     "other": ("其他平台", "Other platform"),
 }
-_FORMS = {
+FORM_WORDS = {
     "live": ("直播", "Live"),
     "live_replay": ("直播回放", "Live replay"),
     "short_video": ("短视频", "Short video"),
@@ -175,7 +179,7 @@ def channel_label(level: Level, language: Language) -> str:
         streamer_names and `s` of session_names; see `label_columns`.
     """
     steps = _way(level)
-    top = f" || {literal(_SEPARATOR)} || ".join(_own_name(step, language) for step in steps[:2])
+    top = f" || {literal(SEPARATOR)} || ".join(_own_name(step, language) for step in steps[:2])
     if len(steps) <= 2:
         return top
     unknown = [_unknown(step, language) for step in steps[2:]]
@@ -183,10 +187,10 @@ def channel_label(level: Level, language: Language) -> str:
     hosted = ", ".join([top, *names])
     known = ", ".join([top, *(f"nullif({n}, {u})" for n, u in zip(names, unknown, strict=True))])
     return (
-        f"CASE WHEN coalesce(t.content_form IN {in_list(_HOSTED)}, FALSE) "
+        f"CASE WHEN coalesce(t.content_form IN {in_list(HOSTED_FORMS)}, FALSE) "
         "OR t.streamer_id IS NOT NULL "  # someone, if only an alias that nobody has mapped
-        f"THEN concat_ws({literal(_SEPARATOR)}, {hosted}) "
-        f"ELSE concat_ws({literal(_SEPARATOR)}, {known}) END"
+        f"THEN concat_ws({literal(SEPARATOR)}, {hosted}) "
+        f"ELSE concat_ws({literal(SEPARATOR)}, {known}) END"
     )
 
 
@@ -221,25 +225,25 @@ def translated(name: str, language: Language) -> str | None:
     in the tree is called so.
     """
     nth = 0 if language == "zh" else 1
-    platform, *rest = name.split(_SEPARATOR)
+    platform, *rest = name.split(SEPARATOR)
     found = {
-        word: pair[nth] for pair in (*_PLATFORMS.values(), *_UNKNOWN.values()) for word in pair
+        word: pair[nth] for pair in (*PLATFORM_WORDS.values(), *_UNKNOWN.values()) for word in pair
     }
-    forms = found | {word: pair[nth] for pair in _FORMS.values() for word in pair}
+    forms = found | {word: pair[nth] for pair in FORM_WORDS.values() for word in pair}
     if platform not in found or (rest and rest[0] not in forms):
         return None
     below = [forms[part] for part in rest[:1]] + [found.get(p, p) for p in rest[1:]]
-    return _SEPARATOR.join([found[platform], *below])
+    return SEPARATOR.join([found[platform], *below])
 
 
 def platform_name(platform: str, language: Language) -> str:
     """Return what a platform is called; one that is none of the known ones as it is."""
-    return _PLATFORMS.get(platform, (platform, platform))[0 if language == "zh" else 1]
+    return PLATFORM_WORDS.get(platform, (platform, platform))[0 if language == "zh" else 1]
 
 
 def names_an_offer(name: str) -> bool:
     """Whether a session's name at the level of offers is that of an explanation, not of none."""
-    return name.rpartition(_SEPARATOR)[2] not in _UNKNOWN["offer"]
+    return name.rpartition(SEPARATOR)[2] not in _UNKNOWN["offer"]
 
 
 def in_language(definition: JourneyDefinition, language: Language) -> JourneyDefinition:
@@ -306,9 +310,9 @@ def _way(level: Level) -> tuple[Level, ...]:
 def _own_name(level: Level, language: Language) -> str:
     unknown = _unknown(level, language)
     if level == "platform":
-        return _word("t.platform", _PLATFORMS, unknown, language)
+        return _word("t.platform", PLATFORM_WORDS, unknown, language)
     if level == "form":
-        return _word("t.content_form", _FORMS, unknown, language)
+        return _word("t.content_form", FORM_WORDS, unknown, language)
     if level == "streamer":
         return f"coalesce(n.name, nullif(t.streamer_id, 'unknown'), {unknown})"
     if level == "session":

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from maker.formats import (
+from attribution.worlds.brand.formats import (
     Record,
     clock,
     floating,
@@ -17,22 +17,24 @@ from maker.formats import (
     search_index,
     sku_listing,
 )
-from maker.spending import alliance_fees, qianchuan_ads, room_report, settled_fee
-from maker.world import (
+from attribution.worlds.brand.records import (
     BEIJING,
     DAY,
     HOUR,
     MINUTE,
-    WEEK,
     Claim,
+    Happened,
     Line,
     LiveEvent,
     Order,
     Refund,
-    World,
-    account,
     digits,
     paid_orders,
+)
+from attribution.worlds.brand.spending import alliance_fees, qianchuan_ads, room_report, settled_fee
+from attribution.worlds.brand.week import (
+    WEEK,
+    account,
 )
 
 __all__ = [
@@ -194,7 +196,7 @@ def live_push(events: Sequence[LiveEvent]) -> Record:
         body: Record = {
             "msg_id": event.id,
             "sec_openid": open_id("sec_openid", event.person),
-            "timestamp": event.at * 1_000 + int(digits("ms", event.id, length=3)),
+            "timestamp": event.at_ms,
         }
         if event.kind == "live_like":
             body["like_num"] = event.number
@@ -221,7 +223,7 @@ def live_pushes(events: Iterable[LiveEvent]) -> dict[str, list[Record]]:
     return files
 
 
-def qianchuan_sessions(world: World) -> list[Record]:
+def qianchuan_sessions(world: Happened) -> list[Record]:
     """Rooms of the account with the report of each; amounts are floats in yuan."""
     shows, rows = paid_orders(world), []
     for session in world.sessions:

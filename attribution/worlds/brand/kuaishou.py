@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maker.formats import (
+from attribution.worlds.brand.formats import (
     Record,
     clock,
     floating,
@@ -12,17 +12,19 @@ from maker.formats import (
     sealed,
     sku_listing,
 )
-from maker.spending import kuaishou_ads, kuaishou_fees
-from maker.world import (
+from attribution.worlds.brand.records import (
     DAY,
-    WEEK,
     Click,
+    Happened,
     Order,
     Refund,
-    World,
-    account,
     digits,
     token,
+)
+from attribution.worlds.brand.spending import kuaishou_ads, kuaishou_fees
+from attribution.worlds.brand.week import (
+    WEEK,
+    account,
 )
 
 __all__ = [
@@ -37,7 +39,8 @@ KUAISHOU_STATUS = {
     "created": 10, "paid": 30, "shipped": 40, "received": 50, "completed": 70, "cancelled": 80,
     "refund_closed": 80,
 }  # fmt: skip
-CARRIERS = {"live": 2, "short_video": 1, "live_replay": 7, "shop": 3, "search": 10008, "feed": 478}
+CARRIERS = {"live": 2, "short_video": 1, "live_replay": 7, "shop": 3, "search": 10008, "feed": 478,
+            "unknown": 0}  # fmt: skip
 
 
 def kuaishou_order(order: Order) -> Record:
@@ -126,11 +129,11 @@ def kuaishou_click(click: Click) -> Record:
         "aid": click.group,
         "cid": click.creative,
         "oaid2": token("oaid", click.person, length=32),
-        "ts": str(click.at * 1_000 + int(digits("click", click.id, length=3))),
+        "ts": str(click.at_ms),
     }
 
 
-def kuaishou_report(world: World) -> list[Record]:
+def kuaishou_report(world: Happened) -> list[Record]:
     """Spending and claims by day and campaign; T0, T1, T3 ... are cumulative, yuan."""
     rows = []
     for ad in kuaishou_ads(world):

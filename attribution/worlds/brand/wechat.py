@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maker.formats import (
+from attribution.worlds.brand.formats import (
     WECHAT_APP,
     Record,
     clock,
@@ -12,19 +12,21 @@ from maker.formats import (
     open_id,
     sku_listing,
 )
-from maker.spending import sharer_fee, tencent_ads, wechat_fee
-from maker.world import (
+from attribution.worlds.brand.records import (
     DAY,
-    WEEK,
     Click,
     Dice,
+    Happened,
     Line,
     Order,
     Refund,
-    World,
-    account,
     paid_orders,
     token,
+)
+from attribution.worlds.brand.spending import sharer_fee, tencent_ads, wechat_fee
+from attribution.worlds.brand.week import (
+    WEEK,
+    account,
 )
 
 __all__ = [
@@ -141,7 +143,7 @@ def wechat_refund(refund: Refund, sku: str) -> Record:
     }  # fmt: skip
 
 
-def wechat_sessions(world: World) -> list[Record]:
+def wechat_sessions(world: Happened) -> list[Record]:
     """The live dashboard of each session."""
     shows, rows = paid_orders(world), []
     for session in world.sessions:
@@ -191,7 +193,7 @@ TENCENT_HEADER = [
 ]  # fmt: skip
 
 
-def tencent_rows(world: World) -> list[list[str]]:
+def tencent_rows(world: Happened) -> list[list[str]]:
     """Spending and claims by day, campaign and kind of claim; amounts in fen."""
     return [
         [clock(WEEK + ad.day * DAY)[:10], ad.campaign, ad.campaign + "1", str(ad.spent_fen),

@@ -9,30 +9,41 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from maker.douyin import doudian_order
-from maker.erp import JUSHUITAN_HEADER
-from maker.formats import Document, Record, Records, Sheet, clock, member_id, yuan
-from maker.kuaishou import kuaishou_order
-from maker.mall import MALL_HEADER, member_row
-from maker.taobao import taobao_trade
-from maker.wechat import wechat_order
-from maker.world import (
+from attribution.worlds.brand.douyin import doudian_order
+from attribution.worlds.brand.erp import JUSHUITAN_HEADER
+from attribution.worlds.brand.formats import (
+    Document,
+    Record,
+    Records,
+    Sheet,
+    clock,
+    member_id,
+    yuan,
+)
+from attribution.worlds.brand.kuaishou import kuaishou_order
+from attribution.worlds.brand.mall import MALL_HEADER, MEMBER_HEADER
+from attribution.worlds.brand.records import (
     DAY,
-    EXPORTED,
-    GIFT,
     HOUR,
     MINUTE,
-    WEEK,
     Dice,
     ErpLine,
     ErpOrder,
+    Happened,
     Order,
     Person,
     Refund,
-    World,
     digits,
-    make_line,
+    invented_phone,
     moment,
+)
+from attribution.worlds.brand.taobao import taobao_trade
+from attribution.worlds.brand.wechat import wechat_order
+from attribution.worlds.brand.week import (
+    EXPORTED,
+    GIFT,
+    WEEK,
+    make_line,
     new_order_id,
     order_status,
 )
@@ -90,8 +101,9 @@ def _order(platform: str, number: int, person: Person, at: int, **changes: objec
 def _somebody(people: list[Person], platform: str, phone: str = "", **changes: object) -> Person:
     """Add a person who only buys on one platform and is no member."""
     number = len(people)
-    own = "154" + f"{number * 7919 + 10_000_019:08d}"
-    person = Person(number, phone or own, (platform,), False, (), WEEK - 90 * DAY)
+    person = Person(
+        number, phone or invented_phone(number), (platform,), False, (), WEEK - 90 * DAY
+    )
     person = person._replace(**changes)  # type: ignore[arg-type]
     people.append(person)
     return person
@@ -240,7 +252,7 @@ def plant_in_orders(
     return planted
 
 
-def plant_in_erp(world: World) -> list[Planted]:
+def plant_in_erp(world: Happened) -> list[Planted]:
     """Add ERP orders no platform tells of, and those that repeat one."""
     planted: list[Planted] = []
     rows = world.erp
@@ -282,11 +294,11 @@ def plant_in_erp(world: World) -> list[Planted]:
     return planted
 
 
-def _find(world: World, wanted: Callable[[Order], bool]) -> list[str]:
+def _find(world: Happened, wanted: Callable[[Order], bool]) -> list[str]:
     return [order.id for order in world.orders if wanted(order)]
 
 
-def point_out(world: World) -> list[Planted]:
+def point_out(world: Happened) -> list[Planted]:
     """List what an ordinary week already holds of the traps."""
     paid_refunds = [r for r in world.refunds if r.status == "success"]
     merged = [e for e in world.erp if len(e.orders) > 1]
@@ -371,7 +383,7 @@ def _rows(documents: dict[str, Document], name: str) -> list[list[str]]:
 
 
 def plant_in_files(
-    documents: dict[str, Document], world: World
+    documents: dict[str, Document], world: Happened
 ) -> tuple[list[Planted], list[Bad], dict[str, bytes]]:
     """Spoil the documents; the bytes returned go behind the end of the file they are named for."""
     planted, bad, tails = [], [], {}
@@ -459,11 +471,10 @@ def plant_in_files(
         "the same phone as in the member's orders")  # fmt: skip
     odd = ("154****0012", "0012", "15400000012-3344", "15400000013转8812", "17000000000",
            "17100000000", "0571-00000000")  # fmt: skip
-    template = member_row(world.people[-1])
     nobody = []
     for n, phone in enumerate(odd):
         row = [f"M19990{n}", phone, clock(WEEK - 40 * DAY), clock(WEEK + DAY)]
-        members.append(row + [""] * (len(template) - len(row)))
+        members.append(row + [""] * (len(MEMBER_HEADER) - len(row)))
         nobody.append(row[0])
     say("masked and virtual phones", "mall/members.csv", nobody,
         "no key: the member stands, the phone links nobody")  # fmt: skip
@@ -539,15 +550,15 @@ def plant_in_files(
     return planted, sorted(bad), tails
 
 
-def resolved_later(world: World) -> Order:
+def resolved_later(world: Happened) -> Order:
     """The order whose sharer a later poll names."""
     return next(o for o in world.orders if o.sharer == "unresolved")
 
 
-def without_order(world: World) -> Order:
+def without_order(world: Happened) -> Order:
     """What the order is like of which nothing can be read but its platform's fee."""
     return _copy(world, "wechat")
 
 
-def _copy(world: World, platform: str) -> Order:
+def _copy(world: Happened, platform: str) -> Order:
     return next(o for o in world.orders if o.platform == platform and o.paid is not None)

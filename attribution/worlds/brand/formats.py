@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from xml.sax.saxutils import escape
 
-from maker.world import (
+from attribution.worlds.brand.records import (
     BEIJING,
     Line,
     digits,

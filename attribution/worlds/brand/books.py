@@ -11,7 +11,16 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from maker.spending import (
+from attribution.worlds.brand.records import (
+    BEIJING,
+    DAY,
+    Happened,
+    Line,
+    Order,
+    Refund,
+    paid_orders,
+)
+from attribution.worlds.brand.spending import (
     alliance_fees,
     kept_costs,
     kuaishou_ads,
@@ -23,7 +32,7 @@ from maker.spending import (
     tencent_ads,
     wechat_fee,
 )
-from maker.world import BEIJING, DAY, WEEK, Line, Order, Refund, World, paid_orders
+from attribution.worlds.brand.week import WEEK
 
 __all__ = ["NOT_REVENUE", "NO_MONEY_BACK", "books", "gross_fen", "is_order", "net_fen"]
 
@@ -143,7 +152,7 @@ def order_costs(
     return costs
 
 
-def books(world: World, resolved: Order, stray: Order) -> dict[str, dict[str, int]]:
+def books(world: Happened, resolved: Order, stray: Order) -> dict[str, dict[str, int]]:
     """Revenue, refunds, every kind of cost and what is left, by session.
 
     Of orders whose sharer was not known at first, only that of `resolved` came to be known; of an
@@ -204,8 +213,8 @@ def books(world: World, resolved: Order, stray: Order) -> dict[str, dict[str, in
     ]  # fmt: skip
     fee = sum(cost.fen for cost in rooms_paid)
     sold = sum(pages[f"{cost.platform}:{cost.name}"]["gross_fen"] for cost in rooms_paid)
-    back = shares(max(2 * fee - sold, 0) // 2, [cost.fen for cost in rooms_paid])
-    for cost, fen in zip(rooms_paid, back, strict=True):
+    short = shares(max(2 * fee - sold, 0) // 2, [cost.fen for cost in rooms_paid])
+    for cost, fen in zip(rooms_paid, short, strict=True):
         pages[f"{cost.platform}:{cost.name}"][f"{cost.kind}_fen"] -= fen
     for platform, ads in (
         ("douyin", qianchuan_ads()),

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 
-from maker.formats import (
+from attribution.worlds.brand.formats import (
     clock,
     listing,
     yuan,
 )
-from maker.spending import kept_costs
-from maker.world import (
-    EXPORTED,
+from attribution.worlds.brand.records import (
     MINUTE,
-    PRODUCTS,
     Dice,
-    World,
+    Happened,
+    Session,
+)
+from attribution.worlds.brand.spending import kept_costs
+from attribution.worlds.brand.week import (
+    PRODUCTS,
 )
 
 __all__ = [
     "COST_HEADER",
+    "PRODUCT_HEADER",
+    "SESSION_HEADER",
     "cost_rows",
     "explanation_rows",
     "product_rows",
-    "session_rows",
+    "session_row",
 ]
 
 COST_HEADER = [
@@ -32,7 +36,7 @@ COST_HEADER = [
 ]  # fmt: skip
 
 
-def cost_rows(world: World) -> list[list[str]]:
+def cost_rows(world: Happened) -> list[list[str]]:
     """Slot fees, crews, samples, coupons: what no platform exports."""
     return [
         [f"C{number:03d}", cost.platform, cost.kind, yuan(cost.fen), clock(cost.at),
@@ -42,23 +46,23 @@ def cost_rows(world: World) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def session_rows(world: World) -> list[list[str]]:
-    """The team's own timetable: rooms no platform exports, and who shared one."""
-    rows: list[list[str]] = []
-    for session in world.sessions:
-        if session.platform not in ("kuaishou", "taobao") and not session.shares:
-            continue
-        shares = {streamer: percent / 100 for streamer, percent in session.shares}
-        rows.append(
-            [session.platform, session.id, session.account, session.streamer,
-             json.dumps(shares) if shares else "",
-             clock(session.start), clock(session.end), session.title, session.mode,
-             clock(EXPORTED)]
-        )  # fmt: skip
-    return rows
+SESSION_HEADER = [
+    "platform", "session_id", "account_ref", "streamer_id", "streamer_shares", "start_at",
+    "end_at", "title", "mode", "updated_at",
+]  # fmt: skip
 
 
-def explanation_rows(world: World) -> list[list[str]]:
+def session_row(session: Session, updated: int) -> list[str]:
+    """One session of the team's own timetable, as it stood then."""
+    shares = {streamer: percent / 100 for streamer, percent in session.shares}
+    return [
+        session.platform, session.id, session.account, session.streamer,
+        json.dumps(shares) if shares else "", clock(session.start), clock(session.end),
+        session.title, session.mode, clock(updated),
+    ]  # fmt: skip
+
+
+def explanation_rows(world: Happened) -> list[list[str]]:
     """Which product was shown when: each session walks through three of them."""
     rows: list[list[str]] = []
     for session in world.sessions:
@@ -73,6 +77,11 @@ def explanation_rows(world: World) -> list[list[str]]:
                  yuan(product.list_fen * dice.between(72, 85) // 10_000 * 100)]
             )  # fmt: skip
     return rows
+
+
+PRODUCT_HEADER = [
+    "product_id", "merchant_sku", "category", "brand", "list_price", "price_band", "cost",
+]  # fmt: skip
 
 
 def product_rows() -> list[list[str]]:

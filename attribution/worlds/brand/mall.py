@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maker.formats import (
+from attribution.worlds.brand.formats import (
     WECHAT_APP,
     Record,
     clock,
@@ -12,15 +12,11 @@ from maker.formats import (
     search_index,
     yuan,
 )
-from maker.world import (
-    DAY,
-    WEEK,
-    Dice,
+from attribution.worlds.brand.records import (
     Order,
+    PageEvent,
     Person,
     Refund,
-    World,
-    digits,
     token,
 )
 
@@ -31,7 +27,7 @@ __all__ = [
     "mall_order_rows",
     "mall_refund_row",
     "member_row",
-    "page_events",
+    "page_records",
 ]
 
 MALL_HEADER = [
@@ -79,35 +75,32 @@ def mall_refund_row(refund: Refund) -> list[str]:
     ]  # fmt: skip
 
 
-def page_events(world: World) -> list[Record]:
-    """The pixel's log."""
+def page_records(event: PageEvent, person: Person) -> list[Record]:
+    """What the pixel logs of one event: also the login, where there is one."""
+    row: Record = {
+        "event_id": event.id,
+        "event": event.kind,
+        "timestamp": event.at_ms,
+        "anon_id": token("anon", event.person, length=12),
+    }
     rows = []
-    for event in world.page_events:
-        row: Record = {
-            "event_id": event.id,
-            "event": event.kind,
-            "timestamp": event.at * 1_000 + int(digits("px", event.id, length=3)),
-            "anon_id": token("anon", event.person, length=12),
-        }
-        if event.logged_in:
-            # The login itself tells nothing of a visit, but who came: an SMS proved the phone.
-            phone = world.people[event.person].phone
-            login = {**row, "event_id": event.id + "L", "event": "login"}
-            row["member_id"] = member_id(event.person)
-            rows.append({**login, "member_id": row["member_id"], "phone": phone})
-        row |= {
-            f"utm_{name}": value
-            for name, value in zip(
-                ("source", "medium", "campaign", "content", "term"), event.utm, strict=True
-            )
-            if value
-        }
-        if event.click[0]:
-            row[event.click[0]] = event.click[1]
-        if event.product:
-            row["product_id"] = event.product
-        rows.append(row)
-    return rows
+    if event.logged_in:
+        # The login itself tells nothing of a visit, but who came: an SMS proved the phone.
+        login = {**row, "event_id": event.id + "L", "event": "login"}
+        row["member_id"] = member_id(event.person)
+        rows.append({**login, "member_id": row["member_id"], "phone": person.phone})
+    row |= {
+        f"utm_{name}": value
+        for name, value in zip(
+            ("source", "medium", "campaign", "content", "term"), event.utm, strict=True
+        )
+        if value
+    }
+    if event.click[0]:
+        row[event.click[0]] = event.click[1]
+    if event.product:
+        row["product_id"] = event.product
+    return [*rows, row]
 
 
 MEMBER_HEADER = [
@@ -117,15 +110,14 @@ MEMBER_HEADER = [
 ]  # fmt: skip
 
 
-def member_row(person: Person) -> list[str]:
-    """One member: a phone verified by SMS, and the platform ids bound to the membership."""
+def member_row(person: Person, seen: int) -> list[str]:
+    """One member, last seen then: a phone verified by SMS, and the platform ids bound to it."""
     bound = set(person.bound)
 
     def when(platform: str, value: str) -> str:
         return value if platform in bound else ""
 
     number = person.number
-    seen = WEEK + Dice("seen", number).below(7 * DAY)
     return [
         member_id(number), person.phone, clock(person.joined), clock(seen),
         when("wechat", WECHAT_APP), when("wechat", open_id("wx_unionid", number)),

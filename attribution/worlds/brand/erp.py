@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from maker.formats import (
+from attribution.worlds.brand.formats import (
     Record,
     clock,
     floating,
     open_id,
     yuan,
 )
-from maker.world import (
-    ErpOrder,
-)
+from attribution.worlds.brand.records import ErpOrder
 
 __all__ = [
     "JUSHUITAN_HEADER",

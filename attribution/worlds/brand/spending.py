@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
-from maker.world import DAY, HOUR, WEEK, Dice, Line, Order, Session, World
+from attribution.worlds.brand.records import (
+    DAY,
+    HOUR,
+    Dice,
+    Happened,
+    Line,
+    Order,
+    Session,
+)
+from attribution.worlds.brand.week import WEEK
 
 __all__ = [
     "AdDay",
@@ -85,7 +94,7 @@ def qianchuan_ads() -> list[AdDay]:
     return found
 
 
-def _sold_by_day(world: World, platforms: tuple[str, ...]) -> dict[int, int]:
+def _sold_by_day(world: Happened, platforms: tuple[str, ...]) -> dict[int, int]:
     sold: dict[int, int] = defaultdict(int)
     for order in world.orders:
         if order.platform in platforms and order.paid is not None:
@@ -93,7 +102,7 @@ def _sold_by_day(world: World, platforms: tuple[str, ...]) -> dict[int, int]:
     return sold
 
 
-def kuaishou_ads(world: World) -> list[AdDay]:
+def kuaishou_ads(world: Happened) -> list[AdDay]:
     """Two campaigns on Kuaishou; each claims more than half of what was sold."""
     sold = _sold_by_day(world, ("kuaishou",))
     found = []
@@ -105,7 +114,7 @@ def kuaishou_ads(world: World) -> list[AdDay]:
     return found
 
 
-def tencent_ads(world: World) -> list[AdDay]:
+def tencent_ads(world: Happened) -> list[AdDay]:
     """Two campaigns on Tencent, each with claims by click (0), which cost, and by exposure (2)."""
     sold = _sold_by_day(world, ("wechat", "own_mall"))
     found = []
@@ -119,7 +128,7 @@ def tencent_ads(world: World) -> list[AdDay]:
     return found
 
 
-def kept_costs(world: World) -> list[Kept]:
+def kept_costs(world: Happened) -> list[Kept]:
     """Slot fees, crews, samples, coupons, the studio's rent."""
     found: list[Kept] = []
     for session in world.sessions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maker.formats import (
+from attribution.worlds.brand.formats import (
     Record,
     clock,
     listing,
@@ -12,13 +12,13 @@ from maker.formats import (
     sku_listing,
     yuan,
 )
-from maker.world import (
+from attribution.worlds.brand.records import (
     Claim,
     Order,
     Refund,
-    account,
     token,
 )
+from attribution.worlds.brand.week import account
 
 __all__ = [
     "ITEM_HEADER",

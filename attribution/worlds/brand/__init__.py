@@ -1,0 +1,1 @@
+"""The sample brand: what happened, what goes wrong, and how each platform writes it."""

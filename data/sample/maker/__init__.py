@@ -1,1 +1,0 @@
-"""Makes the sample brand: what happened, what goes wrong, and how each platform writes it."""
