@@ -29,6 +29,7 @@ FLOORS = [
     {"intake", "proposal", "assemble"},
     {"model"},
     {"models"},
+    {"worlds"},
     {"evaluate", "refresh"},
     {"decide"},
     {"present"},

@@ -1,0 +1,1 @@
+"""Simulated worlds of a live-commerce brand, whose effect of every channel is known."""
