@@ -50,6 +50,9 @@ from attribution.notes import Note, NoteKind
 from attribution.present.plot import plot_comparison
 from attribution.store.store import Store, open_store
 from attribution.tally import Tally, tally_rows, tally_weights
+from attribution.worlds.presets import presets
+from attribution.worlds.settings import WorldSettings
+from attribution.worlds.world import World, simulate
 
 __all__ = [
     "AttributionError",
@@ -85,6 +88,8 @@ __all__ = [
     "Tally",
     "TimeDecay",
     "TouchpointModel",
+    "World",
+    "WorldSettings",
     "__version__",
     "attribute",
     "check_model",
@@ -103,6 +108,7 @@ __all__ = [
     "open_store",
     "paths",
     "plot_comparison",
+    "presets",
     "profile",
     "profiles",
     "read_lift_tests",
@@ -112,6 +118,7 @@ __all__ = [
     "roi",
     "shapley_by_position",
     "shipped",
+    "simulate",
     "tally_rows",
     "tally_weights",
     "usable_models",
