@@ -1,1 +1,1 @@
-"""Simulated worlds of a live-commerce brand, whose effect of every channel is known."""
+"""Worlds of which everything is known: simulated ones, the sample brand, and their exports."""

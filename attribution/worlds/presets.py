@@ -38,7 +38,10 @@ _EFFECT = 0.0186
 
 
 def presets() -> dict[str, str]:
-    """Return what can be simulated by name: each preset with one line on what it is for."""
+    """Return what can be simulated by name: each preset with one line on what it is for.
+
+    The sample brand, `simulate("sample")`, is apart: nobody knows what its channels caused.
+    """
     return {name: settings.about for name, settings in _ALL.items()}
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import pandas as pd
@@ -23,10 +23,12 @@ from attribution.worlds.worth import worth
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
-    from typing import Any
+    from pathlib import Path
+    from typing import Any, Literal
 
     from numpy.typing import NDArray
 
+    from attribution.worlds.brand.world import BrandWorld
     from attribution.worlds.exposure import Exposure
 
     Ints = NDArray[np.int64]
@@ -152,6 +154,31 @@ class World:
             end=self._instants(found["end"].to_numpy()),
         )
 
+    def write(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the world as its platforms would export it, as a workspace, and return the folder.
+
+        See `worlds.written.write_world` for what is written where. `truth.json` holds the
+        settings, the truth and the lift tests.
+        """
+        from attribution.worlds.written import write_world
+
+        lookback = self.settings.lookback
+        return write_world(
+            folder,
+            self.touchpoints,
+            self.orders,
+            self.people,
+            name=self.settings.name,
+            lookback=lookback if isinstance(lookback, str) else f"{lookback.total_seconds():.3f}s",
+            known={
+                "people": self.population,
+                "seed": self.seed,
+                "settings": asdict(self.settings),
+                "truth": self.truth,
+                "lift_tests": self.lift_tests,
+            },
+        )
+
     def _instants(self, at: Ints) -> pd.Series[pd.Timestamp]:
         """Return UTC instants of milliseconds from the beginning of the world."""
         moments = (at + self.settings.start_ms).astype("datetime64[ms]")
@@ -179,18 +206,35 @@ class World:
         return np.ceil(value * part * back).astype(np.int64), delay.astype(np.int64)
 
 
+_PEOPLE = 60_000
+
+
+@overload
+def simulate(  # type: ignore[overload-overlap]
+    preset_or_config: Literal["sample"],
+) -> BrandWorld: ...
+
+
+@overload
 def simulate(
     preset_or_config: str | os.PathLike[str] | WorldSettings | Mapping[str, Any],
-    people: int = 60_000,
+    people: int = _PEOPLE,
     seed: int = 0,
-) -> World:
+) -> World: ...
+
+
+def simulate(
+    preset_or_config: str | os.PathLike[str] | WorldSettings | Mapping[str, Any],
+    people: int = _PEOPLE,
+    seed: int = 0,
+) -> World | BrandWorld:
     """Return a world of people whom channels touch and who order, its truth known.
 
     Parameters
     ----------
     preset_or_config
         The name or number of a preset (see `presets`), settings, a mapping of them, or the path
-        of a TOML file.
+        of a TOML file. "sample" is the sample brand's week, which has no `truth` of its channels.
     people
         How many people live there.
     seed
@@ -204,6 +248,15 @@ def simulate(
     for name, number, least in (("people", people, 1), ("seed", seed, 0)):
         if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < least:
             raise ConfigError(f"{name}={quoted(number)}: write a whole number from {least}.")
+    if preset_or_config == "sample":
+        if (people, seed) != (_PEOPLE, 0):
+            raise ConfigError(
+                f"people={people}, seed={seed}: found a number for the sample brand, whose week is "
+                "what it is. Leave both out, or take another preset."
+            )
+        from attribution.worlds.brand.world import BrandWorld
+
+        return BrandWorld()
     settings = _settings(preset_or_config)
     return World(_with_effects(settings, int(seed)), int(people), int(seed))
 
