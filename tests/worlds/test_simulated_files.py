@@ -66,7 +66,7 @@ def test_a_world_with_everything_comes_back_as_it_was(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["independent", "static_intent", "split_identities", "seeding"])
+@pytest.mark.parametrize("preset", ["independent", "split_identities", "seeding", "live_commerce"])
 def test_worlds_of_three_thousand_people_come_back_as_they_were(preset, tmp_path):
     same(attribution.simulate(preset, people=3_000, seed=1), tmp_path / "made")
 
