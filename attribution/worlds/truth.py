@@ -35,8 +35,8 @@ __all__ = ["Link", "link_of", "truth"]
 
 Link = Additive | Multiplicative
 
-_REPLICATES = 16
-_DENSITY = 8.0
+_REPLICATES = 8
+_DENSITY = 4.0
 
 
 def link_of(settings: WorldSettings, exposure: Exposure) -> Link:
