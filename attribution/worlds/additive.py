@@ -112,18 +112,22 @@ class Possible:
         touch_at, ceiling = self.link.exposure.touches.at, self.link.ceiling
 
         def happens(rows: Ints, last_order: Ints) -> NDArray[np.bool_]:
-            of = self.touch[rows]
-            there = touch_at[of] > last_order
-            enough = self.mark[rows] * ceiling[of] < worth.after(of, last_order)
-            return np.asarray((of == _ORGANIC) | (there & enough))
+            happen = self.touch[rows] == _ORGANIC
+            caused = np.flatnonzero(~happen)
+            of, last = self.touch[rows[caused]], last_order[caused]
+            enough = self.mark[rows[caused]] * ceiling[of] < worth.after(of, last)
+            happen[caused] = (touch_at[of] > last) & enough
+            return np.asarray(happen)
 
         people = len(self.link.exposure.people.high)
         return first_come(self.person, self.at, people, happens)
 
     def cause(self, orders: Orders) -> Ints:
         """Return the channel of the touchpoint each order comes from; -1 for organic ones."""
-        of = self.touch[orders.row]
-        return np.where(of == _ORGANIC, -1, self.link.exposure.touches.channel[of])
+        cause = self.touch[orders.row].copy()
+        caused = cause != _ORGANIC
+        cause[caused] = self.link.exposure.touches.channel[cause[caused]]
+        return cause
 
     def expected(self, orders: Orders, worth: Worth) -> Floats:
         """Return the integral of each part of the order rate along what happened.

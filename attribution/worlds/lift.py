@@ -1,12 +1,13 @@
 """Experiments run inside a world: the same people with a channel, and without it.
 
 An experiment plays orders once more, by fresh chance, for the people held out: with the channel,
-and without its touchpoints in the time of the experiment (and what those would have brought).
+and without its touchpoints, and those that need them, in the time of the experiment.
 Both arms share their chance, so each person is compared with himself, as in a perfectly matched
 design; a plain comparison of two groups as large would know less. What is found is scaled up
 from the people held out to all. Its variance is the sum of squared differences of persons, also
-scaled up. An experiment more precise than its budget buys, see `LiftTest.precision`, is blurred
-by as much, and says so in its standard error.
+scaled up: a little too much where a channel makes many of them order. An experiment more precise
+than its budget buys, see `LiftTest.precision`, is blurred by as much, and says so in its standard
+error.
 """
 
 from __future__ import annotations

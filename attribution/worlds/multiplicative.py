@@ -58,6 +58,12 @@ class Multiplicative:
         """Return the same with more possible orders."""
         return replace(self, density=density)
 
+    @property
+    def needed(self) -> float:
+        """How many possible orders are drawn on average at density 1."""
+        pieces, top = self._pieces
+        return float((pieces.means(self.exposure.demand.rhythm) * np.exp(top)).sum())
+
     @cached_property
     def _keys(self) -> Ints:
         return key(self.exposure.touches.person, self.exposure.touches.at)

@@ -32,7 +32,7 @@ LIVE_A, VIDEO, LIVE_B, NOTES, GROUPS, HOT, FEED, SEARCH = _NAMES = (
     "抖音/广告/信息流",
     "淘宝/广告/搜索",
 )
-_POPULARITY = (0.9, 1.0, 0.6, 0.5, 0.35, 0.45, 0.6, 0.5)
+_POPULARITY = (0.95, 1.1, 0.7, 0.55, 0.45, 0.5, 0.35, 0.3)
 _FOUND = (FEED, SEARCH)  # they find people of high intent, and they are tested
 _EFFECT = 0.0186
 
@@ -71,11 +71,11 @@ _INDEPENDENT = WorldSettings(
         Channel(name, 0.0 if name == HOT else _EFFECT, popularity)
         for name, popularity in zip(_NAMES, _POPULARITY, strict=True)
     ),
-    organic=0.0125,
+    organic=0.0155,
     effect_spread=0.9,
     lift_tests=tuple(LiftTest(name) for name in _FOUND),
 )
-_INTENT = Intent(share=0.15, demand=12.0, exposure=4.0, channels=_FOUND)
+_INTENT = Intent(share=0.15, demand=22.0, exposure=6.0, channels=_FOUND)
 _HALF_LIVES = ("12h", "14D", "1D", "7D", "3D", "12h", "2D", "8D")
 _SEEDS = (
     Seeding(VIDEO, LIVE_A, 0.35, "1D"),
@@ -94,6 +94,12 @@ def _lasting(settings: WorldSettings, *half_lives: str) -> WorldSettings:
     return replace(settings, channels=channels)
 
 
+def _stronger(settings: WorldSettings, factor: float) -> WorldSettings:
+    """Return the settings with all effects larger: much of a slow one lies beyond the end."""
+    channels = tuple(replace(each, effect=each.effect * factor) for each in settings.channels)
+    return replace(settings, channels=channels)
+
+
 def _world(
     name: str, regime: str, about: str, base: WorldSettings, **changes: object
 ) -> WorldSettings:
@@ -108,10 +114,10 @@ _EQUAL = replace(
 _MULTIPLICATIVE = replace(
     _INDEPENDENT,
     channels=tuple(
-        replace(channel, effect=0.0 if channel.name == HOT else 0.8)
+        replace(channel, effect=0.0 if channel.name == HOT else 0.6)
         for channel in _INDEPENDENT.channels
     ),
-    organic=0.03,
+    organic=0.04,
     activity_spread=0.7,
     link="multiplicative",
 )
@@ -133,7 +139,7 @@ _ALL = {
             "2b",
             "People have short episodes of intent in which two channels find them.",
             _INDEPENDENT,
-            bursts=IntentBursts(0.5, "2D", demand=40.0, exposure=12.0, channels=_FOUND),
+            bursts=IntentBursts(1.0, "1D", demand=120.0, exposure=60.0, channels=_FOUND),
         ),
         _world(
             "organic",
@@ -159,7 +165,7 @@ _ALL = {
             "long_half_life",
             "5b",
             "Effects last for weeks (half-life 14 days).",
-            _lasting(_INDEPENDENT, "14D"),
+            _stronger(_lasting(_INDEPENDENT, "14D"), 1.6),
         ),
         _world(
             "mixed_half_lives",
@@ -215,7 +221,7 @@ _ALL = {
             "12",
             "Lasting intent in a world where touchpoints multiply the order rate.",
             _MULTIPLICATIVE,
-            intent=Intent(share=0.15, demand=4.0, exposure=3.0, channels=_FOUND),
+            intent=Intent(share=0.15, demand=10.0, exposure=6.0, channels=_FOUND),
         ),
         _world(
             "live_commerce",

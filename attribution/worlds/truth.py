@@ -35,8 +35,10 @@ __all__ = ["Link", "link_of", "truth"]
 
 Link = Additive | Multiplicative
 
-_REPLICATES = 16
-_DENSITY = 8.0
+_REPLICATES = 8
+# With a multiplicative link: possible orders per person that give little noise, and the most
+# times the needed ones that are worth their while.
+_ENOUGH, _DENSEST = 0.5, 4.0
 
 
 def link_of(settings: WorldSettings, exposure: Exposure) -> Link:
@@ -69,7 +71,8 @@ def truth(
     """
     link = link_of(settings, exposure)
     if isinstance(link, Multiplicative):
-        link = link.denser(_DENSITY)
+        spare = _ENOUGH * len(exposure.people.high) / max(link.needed, 1.0)
+        link = link.denser(min(max(spare, 1.0), _DENSEST))
     touches, channels = exposure.touches, len(settings.channels)
     full = worth(settings, touches, np.ones(len(touches.at), bool))
     without = [worth(settings, touches, ~touches.needing(code)) for code in range(channels)]
