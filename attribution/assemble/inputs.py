@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 
 from attribution.errors import StoreError
 from attribution.journeys.paths import checked_channels
+from attribution.names import ORDER_SOURCE
 from attribution.notes import Note, NoteKind
 from attribution.store.channels import label_columns, labelled
 from attribution.store.connection import enough_memory, open_connection
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
     from attribution.store.channels import Language
     from attribution.store.store import Store
 
-__all__ = ["Inputs", "input_steps", "inputs", "place_step", "relation_steps"]
+__all__ = ["LISTED", "Inputs", "input_steps", "inputs", "place_step", "relation_steps"]
+
+LISTED = "listed_people"
 
 _AT_ONCE = 1 << 18  # rows split at a time
 _NAMES = ("streamer_names", "session_names")
@@ -191,7 +194,12 @@ class Inputs:
 
 @contextmanager
 def inputs(
-    store: Store, definition: JourneyDefinition, *, portions: int, memory: str
+    store: Store,
+    definition: JourneyDefinition,
+    *,
+    portions: int,
+    memory: str,
+    people: pa.Table | None = None,
 ) -> Iterator[Inputs]:
     """Give the rows of a store that journeys are made of, while the block lasts.
 
@@ -205,6 +213,9 @@ def inputs(
         How many to split people into.
     memory
         What a connection may use before it writes to temporary files, such as "2GB".
+    people
+        Who was under observation, see `Listed`: each is shown with the portion of his rows, as
+        `listed_people`. None where nobody has said so.
 
     Raises
     ------
@@ -212,7 +223,7 @@ def inputs(
         If the memory does not suffice; it names the step.
     """
     with tempfile.TemporaryDirectory(prefix="attribution-") as folder:
-        kept = partial(_kept, store, definition, Path(folder), portions, memory)
+        kept = partial(_kept, store, definition, Path(folder), portions, memory, people)
         steps = input_steps(definition)
         counted = () if store.as_of is None else ("later_rows",)
         yield store.reading(steps, kept, tables=(*_NAMES, *counted), memory=memory)
@@ -224,6 +235,7 @@ def _kept(
     folder: Path,
     portions: int,
     memory: str,
+    people: pa.Table | None,
     connection: duckdb.DuckDBPyConnection,
 ) -> Inputs:
     """Write all rows to the folder, split by person, and name their channels."""
@@ -237,6 +249,10 @@ def _kept(
     }
     if _lines_matter(definition):
         owners["line_rows"] = "coalesce(person, order_id)"
+    if people is not None:
+        owners[LISTED] = "person"
+        connection.register(LISTED, people)
+        latest = pc.max(people["end_ms"]).as_py() or 0
     for name, owner in owners.items():
         sql = f"SELECT *, CAST(hash({owner}) % {portions} AS INTEGER) AS portion FROM {name}"
         with enough_memory(name), _enough_room():
@@ -255,7 +271,7 @@ def _kept(
         definition=definition,
         channels=channels,
         as_of=latest if store.as_of is None else store.as_of,
-        notes=_notes(connection, store, folders),
+        notes=_notes(connection, store, folders, people),
         portions=folders,
         timezone=store.timezone,
         memory=memory,
@@ -275,10 +291,16 @@ def _places(
 
 
 def _notes(
-    connection: duckdb.DuckDBPyConnection, store: Store, folders: Sequence[Path]
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    folders: Sequence[Path],
+    people: pa.Table | None,
 ) -> tuple[Note, ...]:
     nobody = sum(_read(each / "order_rows.arrows")["person"].null_count for each in folders)
     notes = [Note(NoteKind.ORDERS_WITHOUT_PERSON, nobody)]
+    if people is not None:
+        unlisted = sum(_unlisted(each, people["person"]) for each in folders)
+        notes.append(Note(NoteKind.UNLISTED_PEOPLE, unlisted))
     if store.as_of is not None:
         ((later,),) = connection.execute(
             "SELECT coalesce(sum(rows), 0) FROM later_rows "
@@ -287,6 +309,15 @@ def _notes(
         moment = pd.Timestamp(store.as_of, unit="ms", tz="UTC").tz_convert(store.timezone)
         notes.insert(0, Note(NoteKind.AFTER_AS_OF, int(later), moment.isoformat()))
     return tuple(note for note in notes if note.count)
+
+
+def _unlisted(folder: Path, listed: pa.ChunkedArray) -> int:
+    """Return how many persons of a portion are in no list."""
+    touched = _read(folder / "kept_touchpoints.arrows")
+    seen = touched.filter(pc.not_equal(touched["event"], ORDER_SOURCE))["person"]
+    ordered = _read(folder / "order_rows.arrows")["person"]
+    persons = pa.chunked_array([*seen.chunks, *ordered.chunks], pa.string()).unique().drop_null()
+    return int(pc.sum(pc.invert(pc.is_in(persons, value_set=listed))).as_py() or 0)
 
 
 # ---------------------------------------------------------------------- files

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+    from attribution.assemble.stated_people import StatedPeople
     from attribution.journeys import Journeys
     from attribution.journeys.definition import Conversion, Level, Match, Money
     from attribution.store.store import Store
@@ -64,6 +65,7 @@ def open_journeys(
     value: Money | str | None = None,
     language: Literal["", "zh", "en"] = "",
     as_of: str | pd.Timestamp | None = None,
+    people: Any = None,
     memory: str = MEMORY,
     batches: int | None = None,
     person: str | None = None,
@@ -99,6 +101,12 @@ net_of_refunds, match, one_per_session, weights, columns, segments
         Workspace: of channel names, "zh" or "en"; its own if empty.
     as_of
         Workspace: what is later is left out, and counted; without it nothing is.
+    people
+        Workspace: a file or a frame of who was under observation and when, also those who were
+        never touched. `person` (a person_id or id_hash of the store), or `id_type` and `id_value`
+        (an identifier as its platform writes it); `start` and `end`; what else it holds, such as a
+        sign of intent, becomes a segment of the person's journeys. Without it a person is watched
+        from his first touchpoint to the end.
     memory
         Workspace: what the engine may use before it writes to temporary files.
     batches
@@ -154,6 +162,7 @@ net_of_refunds, match, one_per_session, weights, columns, segments
     of_workspaces = {
         "language": language != "",
         "as_of": as_of is not None,
+        "people": people is not None,
         "memory": memory != MEMORY,
         "batches": batches is not None,
     }
@@ -174,8 +183,19 @@ net_of_refunds, match, one_per_session, weights, columns, segments
                 f"Found tz={quoted(tz)} for a workspace; its time zone stands in its "
                 "attribution.toml. Leave tz out, or change `timezone` there."
             )
+        if people is not None and engine == "spark":
+            raise ConfigError(
+                "Found people with engine='spark'; who was under observation is known on one "
+                "machine only. Leave people or the engine out."
+            )
         store, definition = _chosen(source, given, language, as_of)
-        found = StoreJourneys(store, definition, checked_memory(memory), checked_batches(batches))
+        found = StoreJourneys(
+            store,
+            definition,
+            checked_memory(memory),
+            checked_batches(batches),
+            None if people is None else _stated(people, source, definition),
+        )
         return _on_cluster(found, spark, master, shared) if engine == "spark" else found
     idle = [name for name in given if name not in ("lookback", "value")]
     idle += [name for name, there in of_workspaces.items() if there]
@@ -310,6 +330,15 @@ def _chosen(
     if as_of is not None:
         store = replace(store, as_of=_instant(as_of, workspace.timezone))
     return store, definition
+
+
+def _stated(people: Any, source: Any, definition: JourneyDefinition) -> StatedPeople:
+    """Return who was under observation, as a file or a frame says it."""
+    from attribution.assemble.stated_people import read_stated
+
+    workspace = source if isinstance(source, Workspace) else read_workspace(source)
+    labels = (*definition.segments, *(["match"] if definition.match == "halo" else []))
+    return read_stated(people, workspace, labels, os.environ)
 
 
 def _is_file(source: Any) -> bool:

@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attribution.assemble.watched import labels_of, watch_of
 from attribution.columns import days_of
 from attribution.journeys import Journeys
 from attribution.journeys.definition import MONEY
-from attribution.journeys.watch import NEVER, Others, others_in_order, watch, windows_of_touched
+from attribution.journeys.watch import NEVER
 from attribution.names import VALUE
 from attribution.numerics import sequences
 from attribution.numerics.hashing import blocks, hash_texts
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from attribution.assemble.watched import Listed
     from attribution.journeys.definition import JourneyDefinition
-    from attribution.journeys.watch import Watch
 
 __all__ = ["channel_table", "journeys_of"]
 
@@ -53,6 +54,7 @@ def journeys_of(
     definition: JourneyDefinition,
     tz: str,
     as_of: int | None = None,
+    listed: Listed | None = None,
 ) -> Journeys:
     """Return the journeys in the relation `journeys`, or in any rows of it.
 
@@ -73,6 +75,8 @@ def journeys_of(
         UTC milliseconds: the end of observation. If None, journeys do not say when people were
         watched; nor do they where orders reuse touchpoints, whose action would count twice. All of
         a person's journeys must be among the rows, unless these are of `watched_journeys`.
+    listed
+        Who was watched when, see `with_untouched`; None where nobody has said so.
     """
     lengths, touches = _touches(table["touches"])
     closed = _numbers(table["closed_at_ms"], np.int64)
@@ -96,7 +100,8 @@ def journeys_of(
     rows = _in_order(person, closed, order_id, first)
     watched = {}
     if as_of is not None and not definition.reuse:
-        watched = _watch(table, person, rows, first, definition, as_of)._asdict()
+        watched = watch_of(table, rows, person[rows], definition, as_of, listed)._asdict()
+    stated = {} if listed is None else labels_of(person[rows], listed)
     bounds, where = sequences.take(offsets, rows)
 
     def of_touch(name: str) -> NDArray[Any]:
@@ -130,7 +135,7 @@ def journeys_of(
         day=day[rows],
         order_id=of_journey("order_id").astype(object),
         open=of_journey("open").astype(bool),
-        segments={name: of_journey(name).astype(object) for name in labels},
+        segments={name: of_journey(name).astype(object) for name in labels} | stated,
         **watched,
         lookback=definition.longest_lookback_ms,
     )
@@ -151,41 +156,6 @@ def _in_order(
     rank = np.zeros(len(rows), np.int64)
     rank[tied] = pc.rank(order_id.take(tied).combine_chunks(), tiebreaker="dense").to_numpy()
     return np.lexsort((first, rank, closed, person))
-
-
-def _watch(
-    table: pa.Table,
-    person: NDArray[np.uint64],
-    rows: NDArray[np.int64],
-    first: NDArray[np.int64],
-    definition: JourneyDefinition,
-    as_of: int,
-) -> Watch:
-    """Return when each journey's person was watched: from his first touchpoint to the end."""
-    closed = _numbers(table["closed_at_ms"], np.int64)[rows]
-    ordered = table["order_id"].is_valid().to_numpy()[rows]
-    touched = first[rows] != NEVER
-    if "is_last" in table.column_names:
-
-        def told(name: str, missing: np.int64 = -NEVER) -> NDArray[np.int64]:
-            return _numbers(pc.fill_null(table[name], missing), np.int64)[rows]
-
-        among = Others(
-            told("closed_before_ms"), told("order_before_ms"), _plain(table["is_last"])[rows]
-        )
-        start, end = told("start_ms", NEVER), told("end_ms")
-    else:
-        owner = person[rows]
-        among = others_in_order(owner, closed, ordered)
-        code = np.cumsum(np.append(True, owner[1:] != owner[:-1])[: len(owner)]) - 1
-        people = int(code[-1]) + 1 if len(code) else 0
-        start, end = windows_of_touched(code, first[rows], touched, people, as_of)
-        if definition.conversion == "first":  # after it nobody can have another one
-            np.minimum.at(end, code[ordered], closed[ordered])
-        start, end = start[code], end[code]
-    never = start > end
-    start, end = np.where(never, NEVER, start), np.where(never, NEVER, end)
-    return watch(closed, ordered, start, end, touched, among)
 
 
 def _in_sessions(

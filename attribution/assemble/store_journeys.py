@@ -7,14 +7,16 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from attribution.assemble.inputs import inputs
+from attribution.assemble.inputs import LISTED, inputs
 from attribution.assemble.rows import journeys_of
+from attribution.assemble.watched import Listed, with_untouched
 from attribution.errors import ConfigError, quoted
 from attribution.journeys.blocks import join
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from attribution.assemble.stated_people import StatedPeople
     from attribution.journeys import Journeys
     from attribution.journeys.definition import JourneyDefinition
     from attribution.store.store import Store
@@ -46,12 +48,15 @@ class StoreJourneys:
     batches
         How many batches there are to be; None for about 1.5 million touchpoints and orders in
         each, fewer where `memory` is less than 2 GB.
+    people
+        Who was under observation; None: each person from his first touchpoint to the end.
     """
 
     store: Store
     definition: JourneyDefinition
     memory: str = MEMORY
     batches: int | None = None
+    people: StatedPeople | None = None
 
     def __iter__(self) -> Iterator[Journeys]:
         """Yield the batches; one that is empty if there is no journey at all.
@@ -59,21 +64,32 @@ class StoreJourneys:
         Raises
         ------
         DataError
-            If a file of the store cannot be read.
+            If a file of the store cannot be read, or people who are listed cannot be told apart.
         StoreError
             If the memory does not suffice; it names the step, and what to set.
         """
         from attribution.assemble.duck import assembled
 
-        portions = self.portions()
-        with inputs(self.store, self.definition, portions=portions, memory=self.memory) as held:
+        listed = None if self.people is None else self.people.among(self.store.people())
+        with inputs(
+            self.store,
+            self.definition,
+            portions=self.portions(),
+            memory=self.memory,
+            people=None if listed is None else listed.rows,
+        ) as held:
             notes, given = held.notes, False
             for nth, portion in enumerate(held.portions, 1):
+                part = None
                 with held.relations(portion) as connection:
                     rows = assembled(connection, self.definition, held.channels, held.as_of)
+                    if listed is not None:
+                        here = connection.sql(f"FROM {LISTED}").to_arrow_table()
+                        part = Listed(here, listed.labels)
+                        rows = with_untouched(rows, part, held.as_of)
                 if len(rows) or (nth == len(held.portions) and not given):
                     found = journeys_of(
-                        rows, held.channels, self.definition, self.store.timezone, held.as_of
+                        rows, held.channels, self.definition, self.store.timezone, held.as_of, part
                     )
                     yield replace(found, notes=notes)
                     notes, given = (), True
