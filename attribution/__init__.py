@@ -4,6 +4,7 @@ journeys = attribution.read_paths("paths.csv")
 attribution.compare(journeys, [attribution.LastTouch(), attribution.Markov()])
 """
 
+from attribution import tune
 from attribution.assemble.opened import open_journeys, read_store
 from attribution.credit import Credit
 from attribution.decide.claims import Claims, claims
@@ -121,6 +122,7 @@ __all__ = [
     "simulate",
     "tally_rows",
     "tally_weights",
+    "tune",
     "usable_models",
     "write_ledger",
 ]

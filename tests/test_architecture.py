@@ -31,6 +31,7 @@ FLOORS = [
     {"models"},
     {"worlds"},
     {"evaluate", "refresh"},
+    {"tune"},
     {"decide"},
     {"present"},
     {"notebooks"},

@@ -8,7 +8,7 @@ inclinations; areas under curves of who will order do not: they reward telling w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -20,19 +20,31 @@ from attribution.numerics import jackknife
 from attribution.tally import sum_tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from attribution.journeys import Journeys
-    from attribution.models.hazard import Hazard
+    from attribution.models.hazard_fit import HazardFit
     from attribution.models.hazard_tally import HazardTally
 
-__all__ = ["CONSTANT", "Holdout", "holdout", "split_time"]
+__all__ = ["CONSTANT", "Holdout", "RateModel", "gained", "halves", "holdout", "split_time"]
 
 CONSTANT = "constant"
 _EVER = 1 << 61
 _HELD = 0.3
+
+
+class RateModel(Protocol):
+    """A model of the rate of orders in time, such as `Hazard`."""
+
+    def tally(self, journeys: Journeys) -> HazardTally:
+        """Return its sums over journeys."""
+        ...
+
+    def fitted(self, tally: HazardTally) -> HazardFit:
+        """Return the maximum of its likelihood."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +118,9 @@ def split_time(journeys: Journeys, held: float = _HELD) -> int:
     return int(times[min(int(len(times) * (1 - held)), len(times) - 1)])
 
 
-def holdout(journeys: Journeys, models: Mapping[str, Hazard], *, at: int | None = None) -> Holdout:
+def holdout(
+    journeys: Journeys, models: Mapping[str, RateModel], *, at: int | None = None
+) -> Holdout:
     """Fit models to what is before an instant, and let them tell the orders after it.
 
     Parameters
@@ -119,16 +133,30 @@ def holdout(journeys: Journeys, models: Mapping[str, Hazard], *, at: int | None 
         UTC milliseconds; `split_time` if not given.
     """
     when = split_time(journeys) if at is None else at
-    before, after = between(journeys, -_EVER, when), between(journeys, when, _EVER)
+    before, after = halves(journeys, when)
     asked = list(models.values())
     fits = [model.fitted(tally) for model, tally in zip(asked, tallies(before, asked), strict=True)]
     found = block_tallies(after, asked)
-    gains = {}
-    for name, fit, parts in zip(models, fits, found, strict=True):
-        base = _constant_rates(fit.tally)
-        gains[name] = np.array([fit.loglik(part) - _constant(base, part) for part in parts])
+    gains = {n: gained(fit, parts) for n, fit, parts in zip(models, fits, found, strict=True)}
     orders = float(sum_tallies(found[0]).rows.amounts[:, 0].sum())
     return Holdout(when, orders, gains)
+
+
+def halves(journeys: Journeys, at: int) -> tuple[Journeys, Journeys]:
+    """Return the journeys as watched before an instant, and as watched from it on.
+
+    Raises
+    ------
+    DataError
+        For journeys that do not say when people were watched.
+    """
+    return between(journeys, -_EVER, at), between(journeys, at, _EVER)
+
+
+def gained(fit: HazardFit, parts: Sequence[HazardTally]) -> NDArray[np.float64]:
+    """Return (parts,) how much better a fit tells each tally than its constant rate does."""
+    base = _constant_rates(fit.tally)
+    return np.array([fit.loglik(part) - _constant(base, part) for part in parts])
 
 
 def _constant_rates(tally: HazardTally) -> float:
