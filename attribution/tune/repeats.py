@@ -101,7 +101,7 @@ def _ratio(fit: HazardFit, level: float) -> _Ratio:
     terms, problem, theta = fit.terms, fit.found.problem, fit.found.theta
     groups, channels = problem.groups, len(fit.tally.channels)
     here = np.arange(len(terms.one))
-    acted = problem.compensators(theta).value
+    acted = problem.acted(theta)
     places = np.full((channels, 2), -1)
     for column, kind in enumerate((PLAIN, REPEAT)):
         chosen = terms.other == kind
