@@ -78,10 +78,11 @@ def write_world(
     Parameters
     ----------
     folder
-        Gets `raw/`, `attribution.toml`, `truth.json`, and three tables to find one's way back:
-        `channels.csv` (channel, what a store calls it, touchpoints), `people.csv` (the member id,
-        start, end and what else is known of each, the world's own id) and `orders.csv` (a store's
-        order id, the world's own, the member's). Files of these names are overwritten.
+        Gets `raw/`, `attribution.toml`, `truth.json`, `people.csv` (each member's id as
+        `open_journeys` takes it, start, end and what else is known), and three tables to find
+        one's way back: `channels.csv` (channel, what a store calls it, touchpoints),
+        `members.csv` (a member's id, the world's own) and `orders.csv` (a store's order id, the
+        world's own, the member's). Files of these names are overwritten.
     touchpoints
         Person, at, channel. A channel's name says where it is written; see `worlds.places`.
     orders
@@ -132,7 +133,12 @@ def write_world(
         "channels.csv": pd.DataFrame(
             {"channel": names, "label": [place.name for place in where], "touchpoints": count}
         ),
-        "people.csv": people.rename(columns={"person": "world_person"}).assign(person=member),
+        "people.csv": pd.DataFrame({"id_type": "member_id", "id_value": member}).join(
+            people.drop(columns="person").reset_index(drop=True)
+        ),
+        "members.csv": pd.DataFrame(
+            {"person": member, "world_person": people["person"].to_numpy()}
+        ),
         "orders.csv": pd.DataFrame(
             {
                 "order_id": [f"{order.platform}:{order.id}" for order in sold.orders],

@@ -183,11 +183,13 @@ def test_identity_is_what_brings_touchpoints_to_orders(folder, direct, tmp_path)
 
 def test_who_was_watched_and_what_is_true_stand_beside_the_files(folder, frames):
     people = table(folder, "people.csv")
-    assert people["world_person"].tolist() == frames[2]["person"].tolist()
+    known = table(folder, "members.csv")
+    assert known["world_person"].tolist() == frames[2]["person"].tolist()
     assert people["intent"].tolist() == frames[2]["intent"].tolist()
     assert pd.to_datetime(people["start"], utc=True).eq(START).all()
     members = table(folder / "raw" / "mall", "members.csv")["member_id"]
-    assert people["person"].tolist() == members.tolist()
+    assert people["id_value"].tolist() == known["person"].tolist() == members.tolist()
+    assert set(people["id_type"]) == {"member_id"}
     known = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     assert known["name"] == "山岚"
     assert [row["order_id"] for row in known["truth"]] == ["W0", "W1"]
