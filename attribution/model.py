@@ -214,11 +214,18 @@ def label(model: Model) -> str:
     if isinstance(own_name, str) and own_name:
         return own_name
     changed = [
-        f"{f.name}={getattr(model, f.name)!r}"
+        f"{f.name}={_short(getattr(model, f.name))}"
         for f in fields(model)
         if f.init and getattr(model, f.name) != f.default
     ]
     return f"{name}({', '.join(changed)})" if changed else name
+
+
+def _short(value: object) -> str:
+    """Return a parameter as it is written; of many values only how many."""
+    if isinstance(value, tuple) and len(value) and is_dataclass(value[0]):
+        return f"{len(value)} of {type(value[0]).__name__}"
+    return repr(value)
 
 
 def check_model(

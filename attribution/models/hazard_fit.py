@@ -240,12 +240,8 @@ class HazardFit:
         )
         half = float(ndtri((1 + LEVEL) / 2)) * error
         low, high = np.maximum(conversions - half, 0.0), conversions + half
-        for channel in np.flatnonzero((conversions <= 0) & (self._removed.sum(axis=1) == 1)):
-            term = int(np.flatnonzero(self._removed[channel])[0])
-            drop = float(ndtri(LEVEL)) ** 2 / 2
-            rate = problem.groups + term
-            end = upper_end(self.found, rate, drop) if problem.bounds.high[rate] > 0 else np.nan
-            low[channel], high[channel] = 0.0, end * moved[term, rate]
+        for channel in np.flatnonzero((conversions <= 0) & ~self._silenced):
+            high[channel] = self._at_most(int(channel), float(ndtri(LEVEL)) ** 2 / 2)
         single = self.terms.other < 0
         acted = np.bincount(
             self.terms.one[single], problem.acted(theta)[single], len(self.tally.channels)
@@ -256,6 +252,18 @@ class HazardFit:
         frame = pd.DataFrame(table, columns=["effect", "conversions", "low", "high"])
         frame.insert(0, "channel", pd.Series(self.tally.channels, dtype="str"))
         return frame
+
+    def _at_most(self, channel: int, drop: float) -> float:
+        """Return how many orders a channel can have caused that is not seen to cause any."""
+        problem = self.found.problem
+        ends = [0.0]
+        for term in np.flatnonzero(self._removed[channel]):
+            rate = problem.groups + int(term)
+            if problem.bounds.high[rate] > 0:
+                theta = self.found.theta.copy()
+                theta[rate] = upper_end(self.found, rate, drop)
+                ends.append(float(problem.caused(theta)[0][term]))
+        return max(ends)
 
     @cached_property
     def _inseparable(self) -> NDArray[np.bool_]:

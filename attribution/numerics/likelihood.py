@@ -161,11 +161,12 @@ def upper_end(found: Fit[L], parameter: int, drop: float) -> float:
     """
     score = float(found.problem.evaluate(found.theta).slope[parameter])
     curvature = float(found.problem.information(found.theta)[parameter, parameter])
-    if not curvature > 0:
-        return float("inf")
-    # Where everything else stays: -score b + curvature b^2 / 2 = drop; the true end lies beyond.
     begin = found.theta[parameter]
-    step = (score + np.sqrt(score**2 + 2 * curvature * drop)) / curvature
+    # Where everything else stays: -score b + curvature b^2 / 2 = drop; the true end lies beyond.
+    reach = np.sqrt(score**2 + 2 * max(curvature, 0.0) * drop) - score
+    if not reach > 0:
+        return float("inf")
+    step = 2 * drop / reach
     inside, outside, at = begin, np.inf, begin + step
     profile = found
     for _ in range(40):

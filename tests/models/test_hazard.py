@@ -216,6 +216,17 @@ def test_each_channel_can_have_its_half_life():
     assert np.abs(np.log(np.array(found) / wanted)).max() < np.log(3)
 
 
+def test_a_channel_that_no_order_followed_has_an_upper_end():
+    touch, orders, people = twin.rows(4, 300)
+    buyers = set(orders["person"])
+    mute = touch[~touch["person"].isin(buyers)].assign(channel="mute")
+    found = Journeys.from_touchpoints(pd.concat([touch, mute]), orders, people=people)
+    effects = attribute(found, Hazard("2D")).effects.set_index("channel").loc["mute"]
+    assert effects["conversions"] == 0
+    # Without an order the log-likelihood falls by the orders expected, alone: 1.645^2 / 2.
+    assert effects["high"] == pytest.approx(1.645**2 / 2, rel=5e-3)
+
+
 def test_without_people_orders_without_touchpoints_stay_unattributed():
     found = journeys(5, people=False)
     alone = int(found.conversions[found.lengths == 0].sum())
@@ -259,6 +270,27 @@ def test_lift_tests_pull_effects_towards_what_they_found():
             for each in (free, told)
         ]
         assert gap[1] < gap[0]
+
+
+def test_a_tests_window_is_a_part_of_all_the_time():
+    planted = world("independent", people=3000)
+    found = planted.journeys
+    name, days = found.channels[0], [planted.people["start"].min(), planted.people["end"].max()]
+    middle = days[0] + (days[1] - days[0]) / 3
+    tests = pd.DataFrame(
+        {"channel": name, "start": [days[0], middle, days[0]], "end": [middle, days[1], days[1]],
+         "conversions": 1.0, "se": 1.0}
+    )  # fmt: skip
+    model = Hazard("2D", lift_tests=tests)
+    tally = model.tally(found)
+    terms = plain_terms(tally)
+    problem = additive(tally, terms, np.zeros(8, int), np.array([2.0]), tests=model.lift_tests)
+    theta = np.ones(problem.rates)
+    first, rest, whole = (problem._acted(test.exposure, theta).value for test in problem.tests)
+    assert first.sum() > 0
+    assert first + rest == pytest.approx(whole, rel=1e-5)
+    assert whole[0] == pytest.approx(problem.compensators(theta).value[0], rel=1e-5)
+    assert not whole[1:].any()
 
 
 def test_pairs_that_do_more_together_are_found_and_others_are_not():
