@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import attribution
 from attribution.errors import ConfigError
 from attribution.journeys.definition import JourneyDefinition
 from attribution.models.named import model_from_text
@@ -66,3 +67,15 @@ def test_the_page_on_models_tells_of_every_model():
     there_are = set(re.findall(r"There are (.*), or", str(refused.value))[0].split(", "))
     assert rows == there_are | {"Rule"}
     assert sections == rows | {"Profiles"}
+
+
+def test_the_page_on_worlds_lists_the_presets_and_its_example_can_be_simulated(tmp_path):
+    page = (DOCS / "worlds.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| ([0-9a-c]*) ?\| (.*) \|$", page, re.MULTILINE)
+    told = {name: about for name, _, about in listed if name in attribution.presets()}
+    assert told == attribution.presets()
+    [example] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "autumn.toml").write_text(example, encoding="utf-8")
+    world = attribution.simulate(tmp_path / "autumn.toml", people=500)
+    assert len(world.orders) > 0
+    assert len(world.lift_tests) == 1

@@ -94,7 +94,7 @@ def test_journeys_hold_what_the_frames_hold():
     assert got == taken
     assert len(found.codes) == len(touch)
     assert found.values["value"].sum() == world.orders.value.sum()
-    assert found.at_risk.sum() == 200 * 20 * DAY
+    assert (found.risk_until - found.risk_from).sum() == 200 * 20 * DAY
     assert found.lookback == 4 * DAY
 
 
