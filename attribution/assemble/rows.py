@@ -15,7 +15,7 @@ from attribution.journeys.definition import MONEY
 from attribution.journeys.watch import NEVER
 from attribution.names import VALUE
 from attribution.numerics import sequences
-from attribution.numerics.hashing import blocks, hash_texts
+from attribution.numerics.hashing import blocks, by_hash_and_time, hash_texts
 from attribution.store.channels import names_an_offer
 
 if TYPE_CHECKING:
@@ -148,8 +148,9 @@ def _in_order(
     first: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Return the rows by person and closing; of equal times by order, those without one last."""
-    rows = np.lexsort((closed, person))
-    same = (person[rows][1:] == person[rows][:-1]) & (closed[rows][1:] == closed[rows][:-1])
+    rows = by_hash_and_time(person, closed)
+    whose, at = person[rows], closed[rows]
+    same = (whose[1:] == whose[:-1]) & (at[1:] == at[:-1])
     if not same.any():
         return rows
     tied = np.union1d(rows[1:][same], rows[:-1][same])

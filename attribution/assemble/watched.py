@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.journeys.definition import MONEY
-from attribution.journeys.watch import NEVER, Others, others_in_order, watch, windows_of_touched
+from attribution.journeys.watch import NEVER, Others, others_in_order, watch
 from attribution.numerics.hashing import hash_texts
 
 if TYPE_CHECKING:
@@ -118,19 +118,19 @@ def watch_of(
         start, end = column("start_ms", NEVER), column("end_ms")
     else:
         among = others_in_order(person, closed, ordered)
-        code = np.cumsum(np.append(True, person[1:] != person[:-1])[: len(person)]) - 1
-        people = int(code[-1]) + 1 if len(code) else 0
-        start, end = (each[code] for each in windows_of_touched(code, first, counts, people, as_of))
+        fresh = np.append(True, person[1:] != person[:-1])[: len(person)]
+        begins, code = np.flatnonzero(fresh), np.cumsum(fresh) - 1
+        start = np.minimum.reduceat(first, begins)[code]
+        end = np.where(start == NEVER, NEVER, as_of)
         if listed is not None:
             place = _places(person, listed)
             known = np.flatnonzero(place >= 0)
-            begins, ends = (listed.rows[name].to_numpy() for name in ("start_ms", "end_ms"))
-            start[known] = begins[place[known]]
-            end[known] = np.minimum(ends[place[known]], as_of)
+            since, until = (listed.rows[name].to_numpy() for name in ("start_ms", "end_ms"))
+            start[known] = since[place[known]]
+            end[known] = np.minimum(until[place[known]], as_of)
             counts[known] = True
         if definition.conversion == "first":  # after it nobody can have another one
-            earliest = np.full(people, NEVER)
-            np.minimum.at(earliest, code[ordered], closed[ordered])
+            earliest = np.minimum.reduceat(np.where(ordered, closed, NEVER), begins)
             end = np.minimum(end, earliest[code])
     never = start > end
     start, end = np.where(never, NEVER, start), np.where(never, NEVER, end)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     Hashes = NDArray[np.uint64]
 
-__all__ = ["TextKeys", "blocks", "hash_integers", "hash_texts", "text_keys"]
+__all__ = ["TextKeys", "blocks", "by_hash_and_time", "hash_integers", "hash_texts", "text_keys"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _SPREAD = np.uint64(0xD1B54A32D192ED03)
+_MOST_BITS = 40  # of a span of time: 35 years in milliseconds; the others tell hashes apart
 _WORD = 8  # bytes
 _WIDE = 8  # words read one by one from every text; what is longer is read in one go
 _ROWS = 1 << 15  # at a time, so that what is worked on stays in cache
@@ -49,6 +50,33 @@ def hash_integers(values: NDArray[np.int64]) -> Hashes:
 def hash_texts(array: Any) -> Hashes:
     """Return (n,) a hash of each text of an Arrow array; a null counts as the empty text."""
     return text_keys(array).hashes
+
+
+def by_hash_and_time(hashes: Hashes, at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return (n,) rows by hash and then by time, as a stable sort by both would; only quicker.
+
+    The head of a hash and the time are sorted as one number. Rows whose hashes have a head in
+    common, which few have, are sorted again.
+    """
+    if not len(at):
+        return np.zeros(0, np.int64)
+    since = (at - at.min()).view(np.uint64)
+    bits = int(since.max()).bit_length()
+    if bits > _MOST_BITS:
+        return np.lexsort((at, hashes))
+    tail = np.uint64(bits)
+    rows = np.argsort((hashes >> tail << tail) | since, kind="stable")
+    found = hashes[rows]
+    fresh = (found[1:] >> tail) != (found[:-1] >> tail)
+    alike = (found[1:] != found[:-1]) & ~fresh
+    if alike.any():
+        head = np.append(0, np.cumsum(fresh))
+        mixed = np.zeros(head[-1] + 1, bool)
+        mixed[head[1:][alike]] = True
+        place = np.flatnonzero(mixed[head])
+        again = np.sort(rows[place])
+        rows[place] = again[np.lexsort((at[again], hashes[again]))]
+    return rows
 
 
 def blocks(hashes: Hashes) -> NDArray[np.uint8]:

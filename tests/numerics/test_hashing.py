@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from attribution.names import BLOCKS
 from attribution.numerics import hashing
-from attribution.numerics.hashing import blocks, hash_integers, hash_texts, text_keys
+from attribution.numerics.hashing import (
+    blocks,
+    by_hash_and_time,
+    hash_integers,
+    hash_texts,
+    text_keys,
+)
 from tests.strategies import examples
 
 WHOLE = (1 << 64) - 1
@@ -126,3 +132,16 @@ def test_texts_that_share_a_word_share_no_hash():
     found = text_keys(pa.array(distinct))
     assert len(set(found.hashes.tolist())) == len(distinct)
     assert len(set(found.checks.tolist())) == len(distinct)
+
+
+@examples(150)
+@given(
+    # Heads that several hashes share, and times near and as far apart as there are.
+    st.lists(st.sampled_from([0, 1, 2, 1 << 40, (1 << 40) + 1, (1 << 40) + 7, WHOLE]), max_size=30),
+    st.sampled_from([[0], [5, 6], [-3, 0, 40_000], [0, 1 << 39], [-(1 << 63), 0, (1 << 63) - 1]]),
+    st.randoms(use_true_random=False),
+)
+def test_rows_are_sorted_by_hash_and_then_by_time(found, times, pick):
+    hashes = np.array(found, np.uint64)
+    at = np.array([pick.choice(times) for _ in found], np.int64)
+    assert by_hash_and_time(hashes, at).tolist() == np.lexsort((at, hashes)).tolist()
