@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Caused", "Credit", "checked_level", "end_names", "shares_of"]
 
-_ARRAYS = ("amounts", "unattributed", "organic", "removals", "errors", "caution", "replicates")
+_ARRAYS = (
+    "amounts",
+    "unattributed",
+    "organic",
+    "removals",
+    "errors",
+    "caution",
+    "replicates",
+    "removal_replicates",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +76,8 @@ class Credit:
     replicates
         (64, channels + 2, measures) the credit without each block of people, scaled up to all of
         them; the last two rows are organic and unattributed. None without intervals.
+    removal_replicates
+        (64, channels, measures) the removal effects without each block of people; None without.
     interval
         Level of the intervals, such as 0.95; None without.
     caused
@@ -82,6 +93,7 @@ class Credit:
     errors: NDArray[np.float64] | None = None
     caution: NDArray[np.bool_] | None = None
     replicates: NDArray[np.float64] | None = None
+    removal_replicates: NDArray[np.float64] | None = None
     interval: float | None = None
     caused: Caused | None = None
 
@@ -173,11 +185,22 @@ class Credit:
 
     @property
     def removal_effects(self) -> pd.DataFrame | None:
-        """Removal effect by channel, columns conversions, value ...; None for other models."""
+        """Removal effect by channel, columns conversions, value ...; None for other models.
+
+        With intervals also `low`, `high` (of conversions), `<money>_low`, `<money>_high`.
+        """
         if self.removals is None:
             return None
         index = pd.Index(self.channels, name="channel", dtype="str")
-        return pd.DataFrame(self.removals, index=index, columns=list(self.measures))
+        frame = pd.DataFrame(self.removals, index=index, columns=list(self.measures))
+        if self.removal_replicates is None or self.interval is None:
+            return frame
+        errors = jackknife.standard_errors(self.removal_replicates)
+        half = jackknife.half_width(errors, self.interval, len(self.removal_replicates))
+        for place, name in enumerate(self.measures):
+            low, high = end_names(name)
+            frame[low], frame[high] = _about(self.removals[:, place], half[:, place])
+        return frame
 
     @property
     def effects(self) -> pd.DataFrame | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ __all__ = [
     "Distributed",
     "Model",
     "Sloped",
+    "Slopes",
     "Summed",
     "attribute",
     "block_tallies",
@@ -62,6 +63,21 @@ class Model(Summed, Protocol):
         ...
 
 
+class Slopes(NamedTuple):
+    """How credit moves along each part of a tally.
+
+    Attributes
+    ----------
+    rows
+        (parts, rows, measures): of the channels, and of organic where the model has it.
+    removals
+        (parts, channels, measures) of removal effects; None for models without.
+    """
+
+    rows: NDArray[np.float64]
+    removals: NDArray[np.float64] | None = None
+
+
 @runtime_checkable
 class Distributed(Protocol):
     """Journeys that lie on other machines: what is wanted of them is worked out there."""
@@ -82,11 +98,10 @@ class Sloped(Protocol):
         """Return about how many arithmetic operations `credit(tally)` takes."""
         ...
 
-    def sloped(self, tally: Any, parts: Sequence[Any]) -> tuple[Credit, NDArray[np.float64]]:
-        """Return credit, and (parts, rows, measures) its derivative along each part of the tally.
+    def sloped(self, tally: Any, parts: Sequence[Any]) -> tuple[Credit, Slopes]:
+        """Return credit, and its derivative along each part of the tally.
 
-        The parts add up to the tally and know the same channels. The rows are the channels, and
-        one more for organic where the model has one.
+        The parts add up to the tally and know the same channels.
         """
         ...
 
@@ -148,14 +163,27 @@ def credit_with_interval(model: Model, parts: Sequence[Any], interval: float) ->
     whole = sum_tallies(parts)
     if isinstance(model, Sloped) and len(parts) * model.operations(whole) > _DEAR:
         credit, slopes = model.sloped(whole, parts)
-        rest = np.zeros((len(parts), len(credit.rows) - slopes.shape[1], slopes.shape[2]))
+        rest = np.zeros((len(parts), len(credit.rows) - slopes.rows.shape[1], len(credit.measures)))
         rest[:, -1] = [part.unattributed for part in parts]
-        replicates = jackknife.first_order(credit.rows, np.concatenate([slopes, rest], axis=1))
+        moved = np.concatenate([slopes.rows, rest], axis=1)
+        replicates = jackknife.first_order(credit.rows, moved)
+        removals = slopes.removals
+        if credit.removals is not None and removals is not None:
+            removals = jackknife.first_order(credit.removals, removals)
     else:
         credit = model.credit(whole)
         factor = jackknife.scale(len(parts))
-        replicates = np.stack([model.credit((whole - part) * factor).rows for part in parts])
-    return replace(credit, replicates=replicates, interval=checked_level(interval))
+        without = [model.credit((whole - part) * factor) for part in parts]
+        replicates = np.stack([each.rows for each in without])
+        removals = None
+        if credit.removals is not None:
+            removals = np.stack([each.removals for each in without if each.removals is not None])
+    return replace(
+        credit,
+        replicates=replicates,
+        removal_replicates=removals,
+        interval=checked_level(interval),
+    )
 
 
 def reduced(

@@ -127,6 +127,26 @@ def test_to_first_order_they_are_nearly_the_same(monkeypatch, model: Model):
     assert (widths[1][~kept] < 1e-9 * widths[0].max()).all()
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_removal_effects_have_intervals(monkeypatch, order: int):
+    parts = block_tallies(people(20_000), [Markov(order)])[0]
+    widths = []
+    for dear in (np.inf, -1.0):
+        monkeypatch.setattr(attribution.model, "_DEAR", dear)
+        credit = attribution.model.credit_with_interval(Markov(order), parts, 0.95)
+        frame = credit.removal_effects
+        widths.append((frame["high"] - frame["low"]).to_numpy() / 2)
+        assert (frame["low"] < frame["conversions"]).all()
+        assert (frame["value_high"] > frame["value"]).all()
+    # By leaving out: 64 solutions, their spread as for every other figure.
+    whole = sum(parts[1:], start=parts[0])
+    alone = [Markov(order).credit(whole - part).removals[:, 0] for part in parts]
+    spread = np.sqrt(63 / 64 * ((alone - np.mean(alone, axis=0)) ** 2).sum(axis=0))
+    np.testing.assert_allclose(widths[0], T63 * spread, rtol=1e-9)
+    np.testing.assert_allclose(widths[1], widths[0], rtol=0.03)
+    assert Markov(order).credit(whole).removal_effects.columns.tolist() == ["conversions", "value"]
+
+
 @pytest.mark.parametrize("model", [Linear(), Shapley()], ids=label)
 def test_of_a_linear_model_first_order_is_exact(model: Model):
     parts = block_tallies(people(), [model])[0]
@@ -137,7 +157,7 @@ def test_of_a_linear_model_first_order_is_exact(model: Model):
         rest, 64 / 63 * (model.credit(whole).amounts - own), rtol=1e-9, atol=1e-9
     )
     if isinstance(model, Sloped):
-        np.testing.assert_array_equal(model.sloped(whole, parts)[1], own)
+        np.testing.assert_array_equal(model.sloped(whole, parts)[1].rows, own)
 
 
 @pytest.mark.parametrize("model", [Linear(), Markov(), Markov(2), Shapley("rate")], ids=label)

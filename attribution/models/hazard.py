@@ -10,6 +10,7 @@ import pandas as pd
 
 from attribution.columns import duration_ms
 from attribution.errors import ConfigError, MissingAges, ModelError, quoted
+from attribution.model import Slopes
 from attribution.models.hazard_fit import HazardFit
 from attribution.models.hazard_search import check, found_pairs, searched
 from attribution.models.hazard_tally import BEGIN, Cells, HazardTally, Rows
@@ -244,12 +245,10 @@ class Hazard:
         """Return more operations than solving again is worth: see `Sloped`."""
         return 1e12 if len(tally) else 0.0
 
-    def sloped(
-        self, tally: HazardTally, parts: Sequence[HazardTally]
-    ) -> tuple[Credit, NDArray[np.float64]]:
+    def sloped(self, tally: HazardTally, parts: Sequence[HazardTally]) -> tuple[Credit, Slopes]:
         """Return credit, and how it moves along each part of the tally; see `Sloped`."""
         found = self.fitted(tally)
-        return found.credit(), found.slopes(parts)
+        return found.credit(), Slopes(found.slopes(parts))
 
 
 def _watched(seen: Journeys) -> tuple[Ints, Ints]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from attribution.credit import Credit
 from attribution.errors import ModelError
+from attribution.model import Slopes
 from attribution.names import CONVERSION, NULL, START
 from attribution.numerics import chain, chain_slopes, lookup, packing, reconnect, sequences, walks
 from attribution.tally import RunningTally, Tally, tally_keys, tally_rows
@@ -163,12 +164,8 @@ class Markov:
             return _PER_CHAIN + _PER_KEY * len(tally) + 0.2 * channels**3
         return 5 * _PER_CHAIN + _PER_KEY * len(tally) * (1 + channels)
 
-    def sloped(self, tally: Tally, parts: Sequence[Tally]) -> tuple[Credit, NDArray[np.float64]]:
+    def sloped(self, tally: Tally, parts: Sequence[Tally]) -> tuple[Credit, Slopes]:
         """Return credit, and how it moves along each part of the tally; see `Sloped`."""
-        return self.credit(tally), self._slopes(tally, parts)
-
-    def _slopes(self, tally: Tally, parts: Sequence[Tally]) -> NDArray[np.float64]:
-        """Return (parts, channels, measures)."""
         states = _states(tally, self.order)
         counts = chain_slopes.Counts(
             states.start, states.ended, states.source, states.target, states.step
@@ -180,14 +177,20 @@ class Markov:
         else:
             member = _membership(states, np.arange(len(states.start)))
             lost = chain_slopes.slopes_by_set(counts, member, changes)
-        # Credit is total x loss / sum of losses; along all parts together, each is itself.
+        # Along all parts together, a loss is itself. Credit is total x loss / sum of losses, a
+        # removal effect loss / total.
         known = np.array([part.measured[part.lengths > 0].sum(axis=0) for part in parts])
         whole = lost.sum(axis=0)
         size = whole.sum(axis=0)
         per = np.divide(1.0, size, out=np.zeros_like(size), where=size != 0)
         share = whole * per
         moved = lost - share * lost.sum(axis=1, keepdims=True)
-        return np.asarray(known[:, None, :] * share + known.sum(axis=0) * per * moved)
+        total = known.sum(axis=0)
+        each = np.divide(1.0, total, out=np.zeros_like(total), where=total != 0)
+        return self.credit(tally), Slopes(
+            known[:, None, :] * share + total * per * moved,
+            each * (lost - whole * each * known[:, None, :]),
+        )
 
     def transitions(self, tally: Tally) -> pd.DataFrame:
         """Return the transition table: source, target, count, probability; START and ends too."""

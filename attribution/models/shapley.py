@@ -10,6 +10,7 @@ import pandas as pd
 
 from attribution.credit import Credit
 from attribution.errors import ModelError
+from attribution.model import Slopes
 from attribution.numerics import game, game_slopes, sequences
 from attribution.tally import Tally, tally_sets, tally_weights
 
@@ -123,9 +124,9 @@ class Shapley:
             return float("inf")
         return _PER_KEY * len(tally) + (1.0 + len(tally.measures)) * players * 2.0**players
 
-    def sloped(self, tally: Tally, parts: Sequence[Tally]) -> tuple[Credit, NDArray[np.float64]]:
+    def sloped(self, tally: Tally, parts: Sequence[Tally]) -> tuple[Credit, Slopes]:
         """Return credit, and how it moves along each part of the tally; see `Sloped`."""
-        return self.credit(tally), self._slopes(tally, parts)
+        return self.credit(tally), Slopes(self._slopes(tally, parts))
 
     def _slopes(self, tally: Tally, parts: Sequence[Tally]) -> NDArray[np.float64]:
         """Return (parts, channels, measures)."""

@@ -155,13 +155,14 @@ def single_mark(scale: Scale, value: float, label: str) -> Markup:
     return _svg(_ROW, [*_grid(scale), _dot("hollow", scale.at(value))], label)
 
 
-def value_bar(scale: Scale, value: float, label: str) -> Markup:
-    """Return one row with a bar from zero."""
+def value_bar(scale: Scale, value: float, label: str, margin: float | None = None) -> Markup:
+    """Return one row with a bar from zero; with a margin also its interval."""
     start, end = sorted((scale.at(0.0), scale.at(value)))
     bar = Markup('<rect class="bar" x="{:.2f}%" width="{:.2f}%" y="5" height="12"/>').format(
         start, end - start
     )
-    return _svg(_ROW, [*_grid(scale), bar], label)
+    whisker = [] if margin is None else [_whisker(scale, value, margin)]
+    return _svg(_ROW, [*_grid(scale), bar, *whisker], label)
 
 
 def legend_mark(kind: str) -> Markup:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from attribution.credit import end_names
 from attribution.names import VALUE
 from attribution.numerics import sequences
 from attribution.present import charts, flow
@@ -14,6 +15,8 @@ from attribution.present.markup import Fragment, figure, page, row, section, tab
 from attribution.present.report import SHOWN_CHANNELS, Report, nothing, sentences
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from attribution.journeys import Journeys
 
 __all__ = ["graph_and_removal", "shape_of_journeys"]
@@ -66,25 +69,34 @@ def _removal(report: Report) -> Markup:
     assert effects is not None  # noqa: S101
     ranked = effects[report.measure].sort_values(ascending=False, kind="stable")
     top = ranked.iloc[: SHOWN_CHANNELS + 2]
+    margins = _margins(effects, report.measure)
     scale = charts.nice_scale(float(top.min()), float(top.max()), 4)
-    body = [
-        [
-            Markup('<td class="name" title="{0}">{0}</td>').format(channel),
-            charts.value_bar(scale, effect, f"{channel} {words.percent(effect, 1)}"),
-            words.percent(effect, 1),
-        ]
-        for channel, effect in top.items()
-    ]
+    wide = [] if margins is None else [words("removal_margin", level=report.level_words)]
+    body = []
+    for channel, effect in top.items():
+        margin = None if margins is None else float(margins[str(channel)])
+        said = words.percent(effect, 1)
+        ends = [] if margin is None else [f"±{words.percent(margin, 1)}"]
+        body.append(
+            [
+                Markup('<td class="name" title="{0}">{0}</td>').format(channel),
+                charts.value_bar(scale, effect, " ".join([str(channel), said, *ends]), margin),
+                said,
+                *ends,
+            ]
+        )
     if len(ranked) > len(top):
-        body.append([words("other_channels", count=len(ranked) - len(top)), "", "–"])
+        rest = ["", "–", *("" for _ in wide)]
+        body.append([words("other_channels", count=len(ranked) - len(top)), *rest])
     drawing = table(
         [
             words("removal_channel"),
             charts.axis(scale, lambda t: words.percent(t, 0 if scale.high > 0.05 else 1)),
             words("removal_effect"),
+            *wide,
         ],
         body,
-        kinds=["name", "plot", ""],
+        kinds=["name", "plot", "", *("" for _ in wide)],
         name="plots",
     )
     return section(
@@ -95,8 +107,18 @@ def _removal(report: Report) -> Markup:
             share=words.percent(top.iloc[0]),
             measure=report.measure_word,
         ),
-        figure(drawing, words("removal_note")),
+        figure(drawing, " ".join([words("removal_note"), *_caption(report, margins)])),
     )
+
+
+def _margins(effects: pd.DataFrame, measure: str) -> pd.Series[float] | None:
+    """Return half the width of the interval of each removal effect; None without intervals."""
+    low, high = end_names(measure)
+    return (effects[high] - effects[low]) / 2 if high in effects else None
+
+
+def _caption(report: Report, margins: pd.Series[float] | None) -> list[str]:
+    return [] if margins is None else [report.interval_words]
 
 
 def shape_of_journeys(report: Report) -> Fragment:
