@@ -86,7 +86,7 @@ def half_life(
     days = np.sort([duration_ms(each, "candidates", least=1) / _DAY for each in candidates])
     tally = tallies(whole, [model])[0]
     free = model.fitted(tally)
-    best = _days(free.half_life)
+    best = _days(free)
     fits = _along(model, free, days)
     profile = np.array([fit.found.value for fit in fits]) - free.found.value
     low, high = _bounds(model, free, dict(zip(days.tolist(), fits, strict=True)), level)
@@ -106,14 +106,14 @@ def _timedelta(days: float) -> pd.Timedelta:
     return pd.NaT if np.isnan(days) else pd.Timedelta(days, unit="D").round("s")  # type: ignore[return-value]
 
 
-def _days(value: pd.Timedelta | pd.Series[pd.Timedelta]) -> float:
-    assert isinstance(value, pd.Timedelta)  # noqa: S101
-    return float(value / pd.Timedelta(1, "D"))
+def _days(fit: HazardFit) -> float:
+    """Return the half-life that all channels share, in days."""
+    return float(fit.found.problem.half_lives(fit.found.theta)[0])
 
 
 def _along(model: Hazard, free: HazardFit, days: NDArray[np.float64]) -> list[HazardFit]:
     """Return the maximum at each half-life, each begun at that of its neighbour."""
-    start = int(np.searchsorted(days, _days(free.half_life)))
+    start = int(np.searchsorted(days, _days(free)))
     fits: dict[int, HazardFit] = {}
     for places in (range(start, len(days)), range(start - 1, -1, -1)):
         near = free
@@ -124,10 +124,9 @@ def _along(model: Hazard, free: HazardFit, days: NDArray[np.float64]) -> list[Ha
 
 def _fixed(model: Hazard, near: HazardFit, days: float) -> HazardFit:
     """Return the maximum at a half-life, beginning from another maximum."""
-    if model.link == "additive":
-        found = fitted_at(near.found, near.found.problem.rates, float(np.log(days)))
-        if found.converged:
-            return replace(near, found=found)
+    found = fitted_at(near.found, near.found.problem.rates, float(np.log(days)))
+    if found.converged:
+        return replace(near, found=found)
     known = replace(model, half_life=f"{max(round(days * _DAY), 1)}ms")
     return known.fitted(near.tally)
 
@@ -147,7 +146,7 @@ def _bounds(
     from scipy.optimize import brentq
     from scipy.special import ndtri
 
-    quantile, best = float(ndtri((1 + level) / 2)), _days(free.half_life)
+    quantile, best = float(ndtri((1 + level) / 2)), _days(free)
 
     def at(days: float, near: HazardFit) -> HazardFit:
         return fits[days] if days in fits else _fixed(model, near, days)
@@ -199,13 +198,13 @@ def _verdict(
     value: Any, low: float, high: float, seen: Told, orders: float, level: float
 ) -> Verdict:
     tells = not seen.known or (seen.gains and not seen.flat)
-    numbers: dict[str, Any] = {"value": value, "low": _timedelta(low), "high": _timedelta(high)}
-    numbers |= {"level": f"{100 * level:.4g}%"}
-    findings = [Finding("half_life_flat")] if not tells else []
+    findings = [] if tells else [Finding("half_life_flat")]
     if np.isnan(low) and np.isnan(high):
         return Verdict(False, (Finding("half_life_unknown"), *_rest(seen, orders)))
+    ends = {"value": value, "low": _timedelta(low), "high": _timedelta(high)}
     key = "half_life_least" if np.isnan(high) else "half_life_most" if np.isnan(low) else ""
-    findings.append(Finding(key or "half_life_found", numbers))
+    numbers = {name: end for name, end in ends.items() if not pd.isna(end)}
+    findings.append(Finding(key or "half_life_found", numbers | {"level": f"{100 * level:.4g}%"}))
     return Verdict(tells, (*findings, *_rest(seen, orders)))
 
 

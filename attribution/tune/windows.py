@@ -9,7 +9,7 @@ import pandas as pd
 
 from attribution.columns import duration_ms
 from attribution.credit import checked_level
-from attribution.errors import ConfigError
+from attribution.errors import ConfigError, ModelError
 from attribution.models.hazard import Hazard
 from attribution.tune.held import Merged, Recent, compared, gathered, merged
 from attribution.tune.verdict import Finding, Tuned, Verdict
@@ -51,15 +51,20 @@ def lookback(
     Raises
     ------
     MissingAges, DataError, ModelError
-        As in `half_life`.
+        As in `half_life`; ModelError also for a model that is not additive.
     """
     level = checked_level(level)
+    base = model or Hazard()
+    if base.link != "additive":
+        raise ModelError(
+            f"tune.lookback tries Hazard(link='additive'); found link={base.link!r}. Leave model "
+            "out, or build journeys with each look-back and compare them yourself."
+        )
     whole = gathered(journeys, "A look-back")
     assert whole.ages is not None  # noqa: S101
     given = [duration_ms(each, "candidates", least=1) for each in candidates]
     longest = whole.lookback or int(whole.ages.max(initial=1))
     tried = sorted({each for each in given if each < longest} | {longest})
-    base = model or Hazard()
     models = {pd.Timedelta(each, unit="ms"): Recent(base, each) for each in tried}
     seen = compared(whole, models, held, level)
     curve = seen.frame("lookback")
