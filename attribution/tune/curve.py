@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Told", "more_data", "told", "unheld"]
 
 _SIGNIFICANT = 2.0  # standard errors
+_TINY = 1e-6  # nats per observation: what two searches for a maximum may differ by
 _MOST = 1_000.0  # times the data, beyond which no amount is stated
 
 
@@ -92,7 +93,7 @@ class Told:
         """Return which candidates are not told worse than the best one."""
         first, last = self.supported()
         if first == last:
-            return Finding("alone")
+            return Finding("alone", {"best": first})
         return Finding("beside", {"first": first, "last": last})
 
     def more(self, orders: float) -> Finding:
@@ -137,6 +138,8 @@ def told(names: Sequence[Any], gains: Floats, count: float, level: float) -> Tol
         replicates = jackknife.first_order(parts.sum(axis=1), parts.T)
         return jackknife.standard_errors(replicates) / scale
 
+    behind = apart.sum(axis=1) / scale
+    apart[np.abs(behind) < _TINY] = 0.0
     return Told(
         tuple(names),
         apart.sum(axis=1) / scale,
@@ -158,7 +161,7 @@ def more_data(gap: float, error: float, orders: float) -> Finding:
 
     A standard error falls as the square root of the data.
     """
-    factor = (_SIGNIFICANT * error / gap) ** 2 if gap > 0 else np.inf
+    factor = (_SIGNIFICANT * error / gap) ** 2 if gap > _TINY else np.inf
     if not factor < _MOST:
         return Finding("no_amount", {"most": _MOST})
     # A difference just short of two standard errors needs hardly more than there is.

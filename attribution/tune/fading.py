@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["HALF_LIVES", "half_life", "half_lives"]
 
 HALF_LIVES = (
-    "1h", "3h", "6h", "12h", "1D", "2D", "3D", "5D", "7D", "10D", "14D", "21D", "30D", "60D"
+    "5min", "20min", "1h", "3h", "6h", "12h", "1D", "2D", "3D", "5D", "7D", "14D", "30D", "60D"
 )  # fmt: skip
 
 _DAY = 86_400_000.0

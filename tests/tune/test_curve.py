@@ -31,6 +31,11 @@ def test_a_curve_is_flat_where_no_candidate_is_clearly_worse():
     assert not told(["a", "b"], blocks(0.0, 0.0), 100.0, 0.95).gains
 
 
+def test_what_rounding_leaves_is_no_difference():
+    gains = np.stack([np.full(64, 1.0), np.full(64, 1.0 + 1e-9)])
+    assert told(["a", "b"], gains, 64.0, 0.95).flat
+
+
 def test_what_is_supported_lies_around_the_best_without_a_gap():
     found = told(list("abcde"), blocks(3.0, 0.0, 3.0, 3.0, 0.0, spread=0.1), 1.0, 0.95)
     assert found.supported() in [("a", "a"), ("c", "d")]

@@ -57,10 +57,10 @@ def test_numbers_are_written_as_people_write_them(value, en, zh):
 
 def test_a_verdict_reads_as_sentences():
     first = tune.Finding("half_life_least", {"low": pd.Timedelta("5D"), "level": "95%"})
-    verdict = tune.Verdict(True, (first, tune.Finding("alone")))
+    verdict = tune.Verdict(True, (first, tune.Finding("alone", {"best": 2})))
     assert str(verdict) == (
-        "The half-life is at least 5 days (95% interval); the data set no upper limit. All other "
-        "candidates tell the held-out days clearly worse."
+        "The half-life is at least 5 days (95% interval); the data set no upper limit. On the "
+        "held-out days all candidates but 2 are clearly worse."
     )
     assert verdict.said("zh").startswith("半衰期至少 5 天（95% 区间）；")
     assert verdict.key == "half_life_least"
