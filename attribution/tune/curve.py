@@ -96,13 +96,31 @@ class Told:
             return Finding("alone", {"best": first})
         return Finding("beside", {"first": first, "last": last})
 
+    @property
+    def tells(self) -> bool:
+        """Whether the held-out days prefer some candidates to others."""
+        return self.known and self.gains and not self.flat
+
+    def doubts(self, flat: Finding, orders: float) -> tuple[Finding, ...]:
+        """Return why the held-out days do not tell, and how much more data would.
+
+        Parameters
+        ----------
+        flat
+            What is said where no candidate is told worse.
+        orders
+            How many there are in all.
+        """
+        if not self.known:
+            return (Finding("not_held_out"),)
+        if not self.gains:
+            gap, error = float(self.gain[self.best]), float(self.gain_error[self.best])
+            return Finding("no_signal"), more_data(gap, error, orders)
+        return flat, self.more(orders)
+
     def more(self, orders: float) -> Finding:
         """Return how much more data would put best and worst two standard errors apart."""
         return more_data(-float(self.loglik[self.worst]), float(self.error[self.worst]), orders)
-
-    def more_for_gain(self, orders: float) -> Finding:
-        """Return how much more data would put the best one beyond a model without touchpoints."""
-        return more_data(float(self.gain[self.best]), float(self.gain_error[self.best]), orders)
 
     def frame(self, name: str) -> pd.DataFrame:
         """Return one row for each candidate, its name in the column `name`."""

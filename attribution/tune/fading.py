@@ -197,26 +197,19 @@ def _orders(parts: Sequence[HazardTally]) -> float:
 def _verdict(
     value: Any, low: float, high: float, seen: Told, orders: float, level: float
 ) -> Verdict:
-    tells = not seen.known or (seen.gains and not seen.flat)
-    findings = [] if tells else [Finding("half_life_flat")]
-    if np.isnan(low) and np.isnan(high):
-        return Verdict(False, (Finding("half_life_unknown"), *_rest(seen, orders)))
     ends = {"value": value, "low": _timedelta(low), "high": _timedelta(high)}
     key = "half_life_least" if np.isnan(high) else "half_life_most" if np.isnan(low) else ""
     numbers = {name: end for name, end in ends.items() if not pd.isna(end)}
-    findings.append(Finding(key or "half_life_found", numbers | {"level": f"{100 * level:.4g}%"}))
-    return Verdict(tells, (*findings, *_rest(seen, orders)))
-
-
-def _rest(seen: Told, orders: float) -> list[Finding]:
-    """Return what the held-out days say."""
+    stands = Finding(key or "half_life_found", numbers | {"level": f"{100 * level:.4g}%"})
+    bounded = not (np.isnan(low) and np.isnan(high))
+    if seen.tells and bounded:
+        return Verdict(True, (stands, seen.beside()))
+    doubts = seen.doubts(Finding("half_life_flat"), orders)
+    if not bounded:
+        return Verdict(False, (Finding("half_life_unknown"), *doubts))
     if not seen.known:
-        return [Finding("not_held_out")]
-    if not seen.gains:
-        return [Finding("no_signal"), seen.more_for_gain(orders)]
-    if seen.flat:
-        return [seen.more(orders)]
-    return [seen.beside()]
+        return Verdict(True, (stands, *doubts))
+    return Verdict(False, (*doubts, stands))
 
 
 def half_lives(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from attribution.journeys import Journeys
-    from attribution.tune.curve import Told
 
 __all__ = ["GAPS", "LOOKBACKS", "lookback", "sessions"]
 
@@ -73,8 +72,8 @@ def lookback(
     if len(tried) == 1:
         verdict = Verdict(False, (Finding("lookback_one", end),))
         return Tuned(end["longest"], pd.NaT, pd.NaT, curve, verdict)
-    if not seen.known or seen.flat or not seen.gains:
-        verdict = Verdict(False, (Finding("lookback_flat", end), *_doubt(seen, orders)))
+    if not seen.tells:
+        verdict = Verdict(False, seen.doubts(Finding("lookback_flat", end), orders))
         return Tuned(pd.NaT, pd.NaT, pd.NaT, curve, verdict)
     low, high = seen.supported()
     value = seen.names[seen.best]
@@ -136,8 +135,8 @@ def sessions(
     models = {name: Merged(base, gap, tuple(by)) for name, gap in zip(names, tried, strict=True)}
     seen = compared(whole, models, held, level)
     curve = seen.frame("gap")
-    if not seen.known or seen.flat or not seen.gains:
-        verdict = Verdict(False, (Finding("sessions_flat"), *_doubt(seen, _orders(whole))))
+    if not seen.tells:
+        verdict = Verdict(False, seen.doubts(Finding("sessions_flat"), _orders(whole)))
         return Tuned(pd.NaT, pd.NaT, pd.NaT, curve, verdict)
     low, high = seen.supported()
     value = seen.names[seen.best]
@@ -146,15 +145,6 @@ def sessions(
         return Tuned(names[0], low, high, curve, Verdict(True, (Finding("sessions_keep"),)))
     found = Finding("sessions_merge", {"value": value})
     return Tuned(value, low, high, curve, Verdict(True, (found, seen.beside())))
-
-
-def _doubt(seen: Told, orders: float) -> list[Finding]:
-    """Return why nothing is said, and how much more data would say something."""
-    if not seen.known:
-        return [Finding("not_held_out")]
-    if not seen.gains:
-        return [Finding("no_signal"), seen.more_for_gain(orders)]
-    return [seen.more(orders)]
 
 
 def _orders(journeys: Journeys) -> float:

@@ -72,7 +72,8 @@ def test_a_look_back_that_cuts_what_acts_is_told_worse():
 
 def test_a_look_back_of_no_matter_is_told_so():
     found = tune.lookback(idle(), candidates=("1D", "7D"))
-    assert found.verdict.key == "lookback_flat"
+    assert found.verdict.key in ("lookback_flat", "no_signal")
+    assert "cannot tell" in str(found)
     assert pd.isna(found.value)
     alone = tune.lookback(unwatched(fading()), candidates=("7D",))
     assert alone.verdict.findings[-1].key == "not_held_out"
