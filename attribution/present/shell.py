@@ -31,6 +31,7 @@ _TITLES = {
     "claims": "site_claims",
     "ledger": "site_ledger",
     "data_quality": "site_data_quality",
+    "tuning": "site_tuning",
     "diff": "site_diff",
     DOWNLOADS: "site_downloads",
     RUNS: "site_runs",

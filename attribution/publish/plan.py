@@ -30,6 +30,7 @@ USUAL = (
     "claims",
     "ledger",
     "data_quality",
+    "tuning",
     "diff",
 )
 _TAKEN = ("index", DOWNLOADS, RUNS)  # pages that the site makes itself

@@ -11,17 +11,21 @@ print(found.verdict)
 from attribution.tune.fading import half_life, half_lives
 from attribution.tune.repeats import position_weights
 from attribution.tune.steps import markov_order
+from attribution.tune.study import Study, credit_along, study
 from attribution.tune.verdict import Finding, Tuned, Verdict
 from attribution.tune.windows import lookback, sessions
 
 __all__ = [
     "Finding",
+    "Study",
     "Tuned",
     "Verdict",
+    "credit_along",
     "half_life",
     "half_lives",
     "lookback",
     "markov_order",
     "position_weights",
     "sessions",
+    "study",
 ]

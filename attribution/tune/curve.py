@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Told", "more_data", "told", "unheld"]
 
 _SIGNIFICANT = 2.0  # standard errors
+_TINY = 1e-6  # nats per observation: what two searches for a maximum may differ by
 _MOST = 1_000.0  # times the data, beyond which no amount is stated
 
 
@@ -92,16 +93,34 @@ class Told:
         """Return which candidates are not told worse than the best one."""
         first, last = self.supported()
         if first == last:
-            return Finding("alone")
+            return Finding("alone", {"best": first})
         return Finding("beside", {"first": first, "last": last})
+
+    @property
+    def tells(self) -> bool:
+        """Whether the held-out days prefer some candidates to others."""
+        return self.known and self.gains and not self.flat
+
+    def doubts(self, flat: Finding, orders: float) -> tuple[Finding, ...]:
+        """Return why the held-out days do not tell, and how much more data would.
+
+        Parameters
+        ----------
+        flat
+            What is said where no candidate is told worse.
+        orders
+            How many there are in all.
+        """
+        if not self.known:
+            return (Finding("not_held_out"),)
+        if not self.gains:
+            gap, error = float(self.gain[self.best]), float(self.gain_error[self.best])
+            return Finding("no_signal"), more_data(gap, error, orders)
+        return flat, self.more(orders)
 
     def more(self, orders: float) -> Finding:
         """Return how much more data would put best and worst two standard errors apart."""
         return more_data(-float(self.loglik[self.worst]), float(self.error[self.worst]), orders)
-
-    def more_for_gain(self, orders: float) -> Finding:
-        """Return how much more data would put the best one beyond a model without touchpoints."""
-        return more_data(float(self.gain[self.best]), float(self.gain_error[self.best]), orders)
 
     def frame(self, name: str) -> pd.DataFrame:
         """Return one row for each candidate, its name in the column `name`."""
@@ -137,6 +156,8 @@ def told(names: Sequence[Any], gains: Floats, count: float, level: float) -> Tol
         replicates = jackknife.first_order(parts.sum(axis=1), parts.T)
         return jackknife.standard_errors(replicates) / scale
 
+    behind = apart.sum(axis=1) / scale
+    apart[np.abs(behind) < _TINY] = 0.0
     return Told(
         tuple(names),
         apart.sum(axis=1) / scale,
@@ -158,7 +179,7 @@ def more_data(gap: float, error: float, orders: float) -> Finding:
 
     A standard error falls as the square root of the data.
     """
-    factor = (_SIGNIFICANT * error / gap) ** 2 if gap > 0 else np.inf
+    factor = (_SIGNIFICANT * error / gap) ** 2 if gap > _TINY else np.inf
     if not factor < _MOST:
         return Finding("no_amount", {"most": _MOST})
     # A difference just short of two standard errors needs hardly more than there is.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["HALF_LIVES", "half_life", "half_lives"]
 
 HALF_LIVES = (
-    "1h", "3h", "6h", "12h", "1D", "2D", "3D", "5D", "7D", "10D", "14D", "21D", "30D", "60D"
+    "5min", "20min", "1h", "3h", "6h", "12h", "1D", "2D", "3D", "5D", "7D", "14D", "30D", "60D"
 )  # fmt: skip
 
 _DAY = 86_400_000.0
@@ -86,7 +86,7 @@ def half_life(
     days = np.sort([duration_ms(each, "candidates", least=1) / _DAY for each in candidates])
     tally = tallies(whole, [model])[0]
     free = model.fitted(tally)
-    best = _days(free.half_life)
+    best = _days(free)
     fits = _along(model, free, days)
     profile = np.array([fit.found.value for fit in fits]) - free.found.value
     low, high = _bounds(model, free, dict(zip(days.tolist(), fits, strict=True)), level)
@@ -106,14 +106,14 @@ def _timedelta(days: float) -> pd.Timedelta:
     return pd.NaT if np.isnan(days) else pd.Timedelta(days, unit="D").round("s")  # type: ignore[return-value]
 
 
-def _days(value: pd.Timedelta | pd.Series[pd.Timedelta]) -> float:
-    assert isinstance(value, pd.Timedelta)  # noqa: S101
-    return float(value / pd.Timedelta(1, "D"))
+def _days(fit: HazardFit) -> float:
+    """Return the half-life that all channels share, in days."""
+    return float(fit.found.problem.half_lives(fit.found.theta)[0])
 
 
 def _along(model: Hazard, free: HazardFit, days: NDArray[np.float64]) -> list[HazardFit]:
     """Return the maximum at each half-life, each begun at that of its neighbour."""
-    start = int(np.searchsorted(days, _days(free.half_life)))
+    start = int(np.searchsorted(days, _days(free)))
     fits: dict[int, HazardFit] = {}
     for places in (range(start, len(days)), range(start - 1, -1, -1)):
         near = free
@@ -124,10 +124,9 @@ def _along(model: Hazard, free: HazardFit, days: NDArray[np.float64]) -> list[Ha
 
 def _fixed(model: Hazard, near: HazardFit, days: float) -> HazardFit:
     """Return the maximum at a half-life, beginning from another maximum."""
-    if model.link == "additive":
-        found = fitted_at(near.found, near.found.problem.rates, float(np.log(days)))
-        if found.converged:
-            return replace(near, found=found)
+    found = fitted_at(near.found, near.found.problem.rates, float(np.log(days)))
+    if found.converged:
+        return replace(near, found=found)
     known = replace(model, half_life=f"{max(round(days * _DAY), 1)}ms")
     return known.fitted(near.tally)
 
@@ -147,7 +146,7 @@ def _bounds(
     from scipy.optimize import brentq
     from scipy.special import ndtri
 
-    quantile, best = float(ndtri((1 + level) / 2)), _days(free.half_life)
+    quantile, best = float(ndtri((1 + level) / 2)), _days(free)
 
     def at(days: float, near: HazardFit) -> HazardFit:
         return fits[days] if days in fits else _fixed(model, near, days)
@@ -198,26 +197,19 @@ def _orders(parts: Sequence[HazardTally]) -> float:
 def _verdict(
     value: Any, low: float, high: float, seen: Told, orders: float, level: float
 ) -> Verdict:
-    tells = not seen.known or (seen.gains and not seen.flat)
-    numbers: dict[str, Any] = {"value": value, "low": _timedelta(low), "high": _timedelta(high)}
-    numbers |= {"level": f"{100 * level:.4g}%"}
-    findings = [Finding("half_life_flat")] if not tells else []
-    if np.isnan(low) and np.isnan(high):
-        return Verdict(False, (Finding("half_life_unknown"), *_rest(seen, orders)))
+    ends = {"value": value, "low": _timedelta(low), "high": _timedelta(high)}
     key = "half_life_least" if np.isnan(high) else "half_life_most" if np.isnan(low) else ""
-    findings.append(Finding(key or "half_life_found", numbers))
-    return Verdict(tells, (*findings, *_rest(seen, orders)))
-
-
-def _rest(seen: Told, orders: float) -> list[Finding]:
-    """Return what the held-out days say."""
+    numbers = {name: end for name, end in ends.items() if not pd.isna(end)}
+    stands = Finding(key or "half_life_found", numbers | {"level": f"{100 * level:.4g}%"})
+    bounded = not (np.isnan(low) and np.isnan(high))
+    if seen.tells and bounded:
+        return Verdict(True, (stands, seen.beside()))
+    doubts = seen.doubts(Finding("half_life_flat"), orders)
+    if not bounded:
+        return Verdict(False, (Finding("half_life_unknown"), *doubts))
     if not seen.known:
-        return [Finding("not_held_out")]
-    if not seen.gains:
-        return [Finding("no_signal"), seen.more_for_gain(orders)]
-    if seen.flat:
-        return [seen.more(orders)]
-    return [seen.beside()]
+        return Verdict(True, (stands, *doubts))
+    return Verdict(False, (*doubts, stands))
 
 
 def half_lives(

@@ -91,8 +91,6 @@ class Recent:
         if "lookback_ms" in touch:
             touch["lookback_ms"] = np.minimum(touch["lookback_ms"], self.lookback)
         found = self.model.tally(replace(journeys, lookback=self.lookback, touch=touch))
-        if self.model.link != "additive":  # reads from the rows how long each touchpoint acts
-            return found
         rows = found.rows
         takes_part = (rows.ages <= rows.lookback) | (rows.amounts[:, 0] == 0)[rows.number]
         lengths = np.bincount(rows.number[takes_part], minlength=len(rows.group))

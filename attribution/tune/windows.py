@@ -9,7 +9,7 @@ import pandas as pd
 
 from attribution.columns import duration_ms
 from attribution.credit import checked_level
-from attribution.errors import ConfigError
+from attribution.errors import ConfigError, ModelError
 from attribution.models.hazard import Hazard
 from attribution.tune.held import Merged, Recent, compared, gathered, merged
 from attribution.tune.verdict import Finding, Tuned, Verdict
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from attribution.journeys import Journeys
-    from attribution.tune.curve import Told
 
 __all__ = ["GAPS", "LOOKBACKS", "lookback", "sessions"]
 
@@ -51,15 +50,20 @@ def lookback(
     Raises
     ------
     MissingAges, DataError, ModelError
-        As in `half_life`.
+        As in `half_life`; ModelError also for a model that is not additive.
     """
     level = checked_level(level)
+    base = model or Hazard()
+    if base.link != "additive":
+        raise ModelError(
+            f"tune.lookback tries Hazard(link='additive'); found link={base.link!r}. Leave model "
+            "out, or build journeys with each look-back and compare them yourself."
+        )
     whole = gathered(journeys, "A look-back")
     assert whole.ages is not None  # noqa: S101
     given = [duration_ms(each, "candidates", least=1) for each in candidates]
     longest = whole.lookback or int(whole.ages.max(initial=1))
     tried = sorted({each for each in given if each < longest} | {longest})
-    base = model or Hazard()
     models = {pd.Timedelta(each, unit="ms"): Recent(base, each) for each in tried}
     seen = compared(whole, models, held, level)
     curve = seen.frame("lookback")
@@ -68,8 +72,8 @@ def lookback(
     if len(tried) == 1:
         verdict = Verdict(False, (Finding("lookback_one", end),))
         return Tuned(end["longest"], pd.NaT, pd.NaT, curve, verdict)
-    if not seen.known or seen.flat or not seen.gains:
-        verdict = Verdict(False, (Finding("lookback_flat", end), *_doubt(seen, orders)))
+    if not seen.tells:
+        verdict = Verdict(False, seen.doubts(Finding("lookback_flat", end), orders))
         return Tuned(pd.NaT, pd.NaT, pd.NaT, curve, verdict)
     low, high = seen.supported()
     value = seen.names[seen.best]
@@ -131,8 +135,8 @@ def sessions(
     models = {name: Merged(base, gap, tuple(by)) for name, gap in zip(names, tried, strict=True)}
     seen = compared(whole, models, held, level)
     curve = seen.frame("gap")
-    if not seen.known or seen.flat or not seen.gains:
-        verdict = Verdict(False, (Finding("sessions_flat"), *_doubt(seen, _orders(whole))))
+    if not seen.tells:
+        verdict = Verdict(False, seen.doubts(Finding("sessions_flat"), _orders(whole)))
         return Tuned(pd.NaT, pd.NaT, pd.NaT, curve, verdict)
     low, high = seen.supported()
     value = seen.names[seen.best]
@@ -141,15 +145,6 @@ def sessions(
         return Tuned(names[0], low, high, curve, Verdict(True, (Finding("sessions_keep"),)))
     found = Finding("sessions_merge", {"value": value})
     return Tuned(value, low, high, curve, Verdict(True, (found, seen.beside())))
-
-
-def _doubt(seen: Told, orders: float) -> list[Finding]:
-    """Return why nothing is said, and how much more data would say something."""
-    if not seen.known:
-        return [Finding("not_held_out")]
-    if not seen.gains:
-        return [Finding("no_signal"), seen.more_for_gain(orders)]
-    return [seen.more(orders)]
 
 
 def _orders(journeys: Journeys) -> float:
