@@ -178,7 +178,7 @@ def opening(report: TuningReport) -> Fragment:
             words(_SETTINGS[name]),
             report.said(each.value),
             report.span(each.low, each.high),
-            Markup('<td class="why wrap">{}</td>').format(_lead(report, each)),
+            words("tuning_settled" if each.verdict.supported else "tuning_unsettled"),
         ]
         for name, each in found.items()
     ]
@@ -196,7 +196,7 @@ def opening(report: TuningReport) -> Fragment:
                 held=words.percent(report.held),
             ),
         ),
-        table([words(key) for key in head], rows, kinds=["name", "", "", "why"], name="tuning"),
+        table([words(key) for key in head], rows, kinds=["name", "", "", "verdict"]),
     )
 
 
@@ -245,7 +245,7 @@ def credit_by_half_life(report: TuningReport) -> Fragment:
     settings = settings.loc[wide.columns]
     spread = (wide.max(axis=1) - wide.min(axis=1)).sort_values(ascending=False, kind="stable")
     shown = wide.loc[spread.index[:_PANELS]]
-    top = float(shown.to_numpy().max())
+    top = 1.15 * float(shown.to_numpy().max())
     chosen = _place(settings, pd.Timedelta(report.half_life))
     ends = (_short(report, settings.iloc[0]), _short(report, settings.iloc[-1]))
     panels = [
