@@ -56,7 +56,7 @@ def support_curve(
         return _LEFT + (_RIGHT - _LEFT) * min(max(place, 0.0), 1.0)
 
     def path(values: Sequence[float], order: Sequence[int]) -> str:
-        return " L".join(f"{places[i]:.4f} {y(values[i]) - top:.2f}" for i in order)
+        return " L".join(f"{100 * places[i]:.2f} {y(values[i]) - top:.2f}" for i in order)
 
     forth = range(len(places))
     drawn = []
@@ -143,7 +143,8 @@ def share_panel(
         drawn.append(_line(kind, _PANEL_LEFT, _PANEL_RIGHT, y(tick), y(tick)))
         drawn.append(_text(_PANEL_LEFT - 2, y(tick) + 4, percent(tick).rstrip("%"), "end"))
     points = " L".join(
-        f"{place:.4f} {y(share) - ceiling:.2f}" for place, share in zip(places, shares, strict=True)
+        f"{100 * place:.2f} {y(share) - ceiling:.2f}"
+        for place, share in zip(places, shares, strict=True)
     )
     curve = Markup('<path class="curve" d="M{}"/>').format(points)
     drawn.append(_inset(_PANEL_LEFT, _PANEL_RIGHT, ceiling, size, curve))
@@ -162,9 +163,9 @@ def share_panel(
 
 
 def _inset(left: float, right: float, top: float, size: float, drawn: Markup) -> Markup:
-    """Return what is drawn from 0 to 1 across, stretched between two edges."""
+    """Return what is drawn from 0 to 100 across, stretched between two edges."""
     return Markup(
-        '<svg x="{}%" y="{}" width="{}%" height="{size}" viewBox="0 0 1 {size}" '
+        '<svg x="{}%" y="{}" width="{}%" height="{size}" viewBox="0 0 100 {size}" '
         'preserveAspectRatio="none">{}</svg>'
     ).format(left, top, right - left, drawn, size=size)
 
