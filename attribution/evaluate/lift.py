@@ -142,7 +142,7 @@ def _credited(journeys: Journeys, model: Model, test: LiftTest) -> _Credited:
         effects = attribute(inside, model).effects
         assert effects is not None  # noqa: S101
         orders, low, high = effects.loc[code, ["conversions", "low", "high"]].to_numpy(float)
-        return _Credited(orders, (high - low) / (2 * _HALF))
+        return _Credited(float(orders), float((high - low) / (2 * _HALF)))
     credit = attribute(_closing(journeys, test), model, interval=_LEVEL)
     assert credit.replicates is not None  # noqa: S101
     error = jackknife.standard_errors(credit.replicates[:, code, 0])
