@@ -10,7 +10,7 @@ import pandas as pd
 
 from attribution.errors import DataError, quoted
 from attribution.evaluate.compare import named_models
-from attribution.journeys.watch import between
+from attribution.journeys.window import between
 from attribution.model import attribute
 from attribution.models.hazard import Hazard
 from attribution.models.lift_tests import read_lift_tests
