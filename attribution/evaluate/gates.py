@@ -153,7 +153,7 @@ def data_gate(facts: Facts) -> Finding:
         ("no_times", not facts.timed),
         ("no_touchpoints", not facts.touched),
         ("no_nonconverters", facts.nulls <= 0),
-        ("mostly_stated", facts.counted < FEWEST_ORDERS and facts.stated > facts.orders / 2),
+        ("mostly_stated", facts.stated > facts.orders / 2),
         ("few_orders", facts.counted < FEWEST_ORDERS),
     ]
     for key, lacking in lacks:
@@ -256,7 +256,7 @@ def _total(told: _Told) -> float:
 
 def _links() -> list[tuple[str, Hazard]]:
     """Return the candidates that the others build on."""
-    return [("additive", Hazard())]
+    return [("additive", Hazard()), ("multiplicative", Hazard(link="multiplicative"))]
 
 
 def _additions(journeys: Journeys, base: Hazard) -> list[tuple[str, dict[str, Any]]]:

@@ -28,7 +28,7 @@ __all__ = ["PLACEBO", "persons", "with_placebos"]
 
 PLACEBO = "(placebo) "  # before the name of the channel
 _NEVER = 1 << 61
-_COPIES = 2  # of each touchpoint: more find smaller inclinations, and cost time
+_COPIES = 4  # of each touchpoint: more find smaller inclinations, and cost time
 
 
 class _Drawn(NamedTuple):
