@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from attribution.evaluate.placebo import persons
+from attribution.numerics.multiplicative import Multiplicative
 from attribution.worlds.settings import Channel, Intent, Seeding, WorldSettings
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def settings_like(journeys: Journeys, fit: HazardFit) -> WorldSettings:
     journeys
         What was fitted, with times.
     fit
-        An additive fit of at most 63 channels.
+        Of at most 63 channels, without repeats or pairs.
     """
     seen = journeys.observed
     person = persons(seen)
@@ -72,8 +73,11 @@ def settings_like(journeys: Journeys, fit: HazardFit) -> WorldSettings:
     assert seen.risk_from is not None and seen.risk_until is not None  # noqa: PT018, S101
     watched = seen.risk_until > seen.risk_from
     start, end = int(seen.risk_from[watched].min()), int(seen.risk_until[watched].max())
-    effects = fit.effects()["effect"].to_numpy(float)
+    multiplies = isinstance(fit.found.problem, Multiplicative)
+    effects = fit.effects()["effect"].to_numpy(float, copy=True)
     known = np.isfinite(effects)
+    if multiplies:  # what a touchpoint adds to the logarithm of the rate
+        effects[fit.terms.one] = fit.found.theta[fit.found.problem.groups :][: len(fit.terms.one)]
     effects = np.where(known, effects, effects[known].mean() if known.any() else 0.0)
     touched = np.bincount(seen.codes, minlength=len(seen.channels)) / max(people, 1)
     problem, theta = fit.found.problem, fit.found.theta
@@ -91,6 +95,7 @@ def settings_like(journeys: Journeys, fit: HazardFit) -> WorldSettings:
         days=int(np.clip(round((end - start) / _DAY), 1, 3_650)),
         start=str(pd.Timestamp(start, unit="ms").date()),
         lookback=lookback,
+        link="multiplicative" if multiplies else "additive",
         activity_spread=_activity_spread(seen, person, people),
     )
 

@@ -50,7 +50,6 @@ LEVEL = 0.95
 _APART = 2.0  # standard errors between a credit and a test that count as disagreement
 _MOST_VALUES = 8  # of a label of people that organic demand may depend on
 _LISTED = 2  # tests to recommend
-_SEEDING = "3D"
 
 
 class Outcome(StrEnum):
@@ -304,13 +303,14 @@ def inclination(journeys: Journeys, model: Hazard, half_life: str, seed: int = 0
     DataFrame
         A row for each channel whose placebo was drawn: `channel`, `orders` that the model takes
         for caused by its placebo, `low` and `high` at 95 % for all channels together
-        (Bonferroni), `share` of all orders, and `inclined`: whether `low` is above zero.
+        (Bonferroni; no upper end where the model gives nothing), `share` of all orders, and `inclined`: whether `low` is above zero.
     """
     from scipy.special import ndtri
 
     # The half-life is known from the real touchpoints; pairs and seeds are none of a placebo's.
     plain = replace(model, half_life=half_life, pairs=False, repeats=False, seeding=None)
-    fit = plain.fitted(plain.tally(with_placebos(journeys, seed)))
+    copies = 4 if model.link == "additive" else 1  # more find smaller inclinations, and cost time
+    fit = plain.fitted(plain.tally(with_placebos(journeys, seed, copies)))
     orders, errors = fit.expected()
     names = fit.tally.channels
     own = [at for at, name in enumerate(names) if name.startswith(PLACEBO)]
@@ -320,7 +320,7 @@ def inclination(journeys: Journeys, model: Hazard, half_life: str, seed: int = 0
             "channel": pd.Series([names[at].removeprefix(PLACEBO) for at in own], dtype="str"),
             "orders": orders[own],
             "low": np.maximum(orders[own] - half, 0.0),
-            "high": orders[own] + half,
+            "high": np.where(orders[own] > 0, orders[own] + half, np.nan),
             "share": orders[own] / max(fit.found.problem.count, 1e-300),
         }
     )

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from attribution.errors import DataError, quoted
+from attribution.errors import ConfigError, DataError, quoted
 from attribution.evaluate.compare import named_models
 from attribution.journeys.window import between
 from attribution.model import attribute
 from attribution.models.hazard import Hazard
 from attribution.models.lift_tests import read_lift_tests
 from attribution.numerics import jackknife
+from attribution.sources.table import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from attribution.journeys import Journeys
     from attribution.model import Model
     from attribution.models.lift_tests import LiftTest
+    from attribution.workspace import Workspace
 
-__all__ = ["COLUMNS", "score"]
+__all__ = ["COLUMNS", "score", "tests_in"]
 
 COLUMNS = (
     "model",
@@ -175,3 +177,37 @@ def _row(name: str, test: LiftTest, credited: _Credited, left_out: bool) -> tupl
         credited.orders / test.conversions if test.conversions > 0 else np.nan,
         left_out,
     )
+
+
+def tests_in(workspace: Workspace, name: str) -> tuple[LiftTest, ...]:
+    """Return the lift tests of a file of a workspace; none for an empty name.
+
+    Parameters
+    ----------
+    name
+        The file, from the workspace's folder: CSV, Excel or Parquet with the columns of
+        `read_lift_tests`.
+
+    Raises
+    ------
+    ConfigError
+        For a file outside of the workspace, or one that is not there.
+    """
+    if not name:
+        return ()
+    home = workspace.folder.resolve()
+    file = (home / name).resolve()
+    if not file.is_relative_to(home):
+        raise ConfigError(
+            f"lift_tests={quoted(name)}: found a file outside of the workspace; expected one in "
+            "it. Move it there."
+        )
+    if not file.is_file():
+        raise ConfigError(
+            f"lift_tests={quoted(name)}: found no such file in the workspace. Write its name from "
+            "the workspace's folder."
+        )
+    try:
+        return read_lift_tests(read_table(file), tz=workspace.timezone)
+    except DataError as error:
+        raise error.at(name) from None

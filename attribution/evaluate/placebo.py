@@ -28,7 +28,6 @@ __all__ = ["PLACEBO", "persons", "with_placebos"]
 
 PLACEBO = "(placebo) "  # before the name of the channel
 _NEVER = 1 << 61
-_COPIES = 4  # of each touchpoint: more find smaller inclinations, and cost time
 
 
 class _Drawn(NamedTuple):
@@ -92,7 +91,7 @@ def persons(journeys: Journeys) -> Ints:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def with_placebos(journeys: Journeys, seed: int = 0, copies: int = _COPIES) -> Journeys:
+def with_placebos(journeys: Journeys, seed: int = 0, copies: int = 1) -> Journeys:
     """Return the journeys with one more channel for each, `PLACEBO` and its name.
 
     Parameters
@@ -109,7 +108,7 @@ def with_placebos(journeys: Journeys, seed: int = 0, copies: int = _COPIES) -> J
     """
     seen = journeys.observed
     drawn = _drawn(seen, seed, copies)
-    order = _next_order(seen, drawn)
+    order = _taking(seen, drawn)
     taken = order >= 0
     names = [*seen.channels, *(PLACEBO + name for name in seen.channels)]
     channels, recode = sorted_channels(names)
@@ -149,23 +148,42 @@ def _drawn(seen: Journeys, seed: int, copies: int) -> _Drawn:
     return _Drawn(code, row, who, at, start[who], end[who])
 
 
-def _next_order(seen: Journeys, drawn: _Drawn) -> Ints:
-    """Return the journey of the order that takes each touchpoint; -1 where none does."""
+def _taking(seen: Journeys, drawn: _Drawn) -> Ints:
+    """Return the journey that takes each touchpoint: -1 for one of its own.
+
+    The next order takes it, if it comes within the look-back; else the journey without an order
+    that it falls into, where it acts beside what is there.
+    """
     assert seen.closed_at is not None  # noqa: S101
+    assert seen.risk_from is not None and seen.risk_until is not None  # noqa: PT018, S101
     person = persons(seen)
     orders = np.flatnonzero(seen.conversions > 0)
-    if not len(orders) or not len(drawn.at):
-        return np.full(len(drawn.at), -1)
-    orders = orders[np.lexsort((seen.closed_at[orders], person[orders]))]
-    first = min(int(drawn.at.min()), int(seen.closed_at[orders].min()))
-    span = max(int(drawn.at.max()), int(seen.closed_at[orders].max())) - first + 1
-    keys = person[orders] * span + seen.closed_at[orders] - first
-    at = np.searchsorted(keys, drawn.person * span + drawn.at - first)
-    found = orders[np.minimum(at, len(orders) - 1)]
-    waited = seen.closed_at[found] - drawn.at
+    after, at = _neighbour(person, seen.closed_at, orders, drawn, later=True)
     lookback = _NEVER if seen.lookback is None else seen.lookback
-    own = (at < len(orders)) & (person[found] == drawn.person) & (waited <= lookback)
-    return np.where(own, found, -1)
+    taken = after & (seen.closed_at[at] - drawn.at <= lookback)
+    rest = np.flatnonzero((seen.conversions <= 0) & (seen.risk_until > seen.risk_from))
+    before, inside = _neighbour(person, seen.risk_from, rest, drawn, later=False)
+    before &= drawn.at < seen.risk_until[inside]
+    return np.where(taken, at, np.where(before, inside, -1))
+
+
+def _neighbour(
+    person: Ints, when: Ints, rows: Ints, drawn: _Drawn, *, later: bool
+) -> tuple[NDArray[np.bool_], Ints]:
+    """Return whether a person has one of the rows after, or before, each instant; and which."""
+    if not len(rows) or not len(drawn.at):
+        return np.zeros(len(drawn.at), bool), np.zeros(len(drawn.at), np.int64)
+    rows = rows[np.lexsort((when[rows], person[rows]))]
+    first = min(int(drawn.at.min()), int(when[rows].min()))
+    span = max(int(drawn.at.max()), int(when[rows].max())) - first + 1
+    keys = person[rows] * span + when[rows] - first
+    place = np.searchsorted(
+        keys, drawn.person * span + drawn.at - first, "left" if later else "right"
+    )
+    place = place if later else place - 1
+    found = rows[np.clip(place, 0, len(rows) - 1)]
+    there = (place >= 0) & (place < len(rows)) & (person[found] == drawn.person)
+    return there, found
 
 
 def _untaken(wider: Journeys, drawn: _Drawn) -> Journeys:

@@ -11,6 +11,7 @@ import pandas as pd
 from attribution.errors import ConfigError, ModelError
 from attribution.evaluate.fitted_world import largest_channels, settings_like, variants
 from attribution.evaluate.gates import (
+    Facts,
     Finding,
     Outcome,
     data_gate,
@@ -58,6 +59,8 @@ class Judgement:
         What they say together.
     findings
         What each says, in order.
+    facts
+        What the journeys hold.
     model
         The causal model to use; None where there is none.
     credits
@@ -80,6 +83,7 @@ class Judgement:
 
     verdict: Finding
     findings: tuple[Finding, ...]
+    facts: Facts
     model: Hazard | None = None
     credits: Mapping[str, Credit] = field(default_factory=dict)
     held_out: pd.DataFrame = field(default_factory=lambda: _empty("model", "gain", "low", "high"))
@@ -90,9 +94,29 @@ class Judgement:
     simulated: int = 0
     share: float = 1.0
 
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Return the tables that have rows, by name."""
+        every = {
+            "validation_gates": pd.DataFrame(
+                [(each.gate, each.outcome.value, each.key) for each in self.findings],
+                columns=["gate", "outcome", "found"],
+            ),
+            "validation_held_out": self.held_out,
+            "validation_placebos": self.placebos,
+            "validation_lift_tests": self.lift,
+            "validation_over_claim": self.claims,
+            "validation_models": self.table,
+        }
+        return {name: frame for name, frame in every.items() if len(frame)}
+
 
 def judge(
-    journeys: Journeys, lift_tests: Any = None, *, people: int = _PEOPLE, seed: int = 0
+    journeys: Journeys,
+    lift_tests: Any = None,
+    *,
+    people: int = _PEOPLE,
+    seed: int = 0,
+    simulated: bool = True,
 ) -> Judgement:
     """Return which model to trust on these data, and why.
 
@@ -106,31 +130,38 @@ def judge(
         The most people that it is worked out on; of more, so many are drawn.
     seed
         Of people drawn, placebos and simulated worlds.
+    simulated
+        Whether to measure models in simulated worlds, which takes most of the time.
     """
     if people < 1:
         raise ConfigError(f"people={people!r}: write a whole number from 1.")
     tests = () if lift_tests is None else read_lift_tests(lift_tests)
-    data = data_gate(facts_of(journeys))
+    facts = facts_of(journeys)
+    data = data_gate(facts)
     if data.outcome is Outcome.FAILED:
-        return Judgement(_without_causes(data), (data,))
+        return Judgement(_without_causes(data), (data,), facts)
     sample, share = _sampled(journeys, people, seed)
     tests = tuple(replace(t, conversions=t.conversions * share, se=t.se * share) for t in tests)
     sample = largest_channels(sample, [test.channel for test in tests])
-    return _judged(sample, data, tests, share, seed)
+    found = _judged(sample, facts, tests, share, seed)
+    if not simulated or found.model is None:
+        return found
+    table, simulants = _table(sample, found.model, _rules(sample), seed)
+    return replace(found, table=table, simulated=simulants)
 
 
 def _judged(
     journeys: Journeys,
-    data: Finding,
+    facts: Facts,
     tests: Sequence[LiftTest],
     share: float,
     seed: int,
 ) -> Judgement:
-    told = holdout_gate(journeys)
+    data, told = data_gate(facts), holdout_gate(journeys)
     findings = [data, told.finding]
     if told.chosen is None:
         verdict = Finding("verdict", Outcome.FAILED, "no_causes", told.finding.numbers)
-        return Judgement(verdict, tuple(findings), held_out=told.frame, share=share)
+        return Judgement(verdict, tuple(findings), facts, held_out=told.frame, share=share)
     model = replace(told.chosen, seeding=_SEEDING)
     fit = model.fitted(model.tally(journeys))
     findings += _unclear(fit.doubts())
@@ -157,19 +188,17 @@ def _judged(
     findings.append(claim)
     numbers = {**claim.numbers, "channels": inclined, "wanted": wanted, "tested": tested}
     verdict = _verdict(told.finding, placebo, lifted, tested, numbers)
-    table, simulated = _table(journeys, model, rules, seed)
     return Judgement(
         verdict,
         tuple(findings),
+        facts,
         model if verdict.key != "channels_alike" else None,
         found,
         told.frame,
         placebos,
         lift,
         claims,
-        table,
-        simulated,
-        share,
+        share=share,
     )
 
 
@@ -241,7 +270,7 @@ def _table(
     journeys: Journeys, model: Hazard, rules: Mapping[str, Model], seed: int
 ) -> tuple[pd.DataFrame, int]:
     """Return the measured table, and how many people each world had."""
-    plain = Hazard(half_life=model.half_life)
+    plain = Hazard(half_life=model.half_life, link=model.link)
     fit = plain.fitted(plain.tally(journeys))
     worlds = variants(settings_like(journeys, fit))
     people = min(_SIMULATED, int(persons(journeys).max(initial=0)) + 1)

@@ -135,7 +135,8 @@ def select(
     """
     words = words_in(language)
     whole = journeys if isinstance(journeys, Journeys) else join(list(journeys))
-    return in_words(judge(whole, lift_tests, people=people, seed=seed), words)
+    found = judge(whole, lift_tests, people=people, seed=seed)
+    return in_words(found, words)
 
 
 def in_words(judgement: Judgement, words: Words) -> Selection:
