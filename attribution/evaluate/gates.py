@@ -303,7 +303,8 @@ def inclination(journeys: Journeys, model: Hazard, half_life: str, seed: int = 0
     DataFrame
         A row for each channel whose placebo was drawn: `channel`, `orders` that the model takes
         for caused by its placebo, `low` and `high` at 95 % for all channels together
-        (Bonferroni; no upper end where the model gives nothing), `share` of all orders, and `inclined`: whether `low` is above zero.
+        (Bonferroni; no upper end where the model gives nothing), `share` of all orders, and
+        `inclined`: whether `low` is above zero.
     """
     from scipy.special import ndtri
 
