@@ -152,7 +152,7 @@ def data_gate(facts: Facts) -> Finding:
         ("no_times", not facts.timed),
         ("no_touchpoints", not facts.touched),
         ("no_nonconverters", facts.nulls <= 0),
-        ("mostly_stated", facts.stated > facts.orders / 2),
+        ("mostly_stated", facts.stated > facts.counted),
         ("few_orders", facts.counted < FEWEST_ORDERS),
     ]
     for key, lacking in lacks:
