@@ -19,6 +19,7 @@ from attribution.errors import (
     ModelError,
     ReportError,
 )
+from attribution.evaluate import lift
 from attribution.evaluate.compare import Comparison, compare
 from attribution.evaluate.differences import difference
 from attribution.evaluate.explain import difference_steps, explain_difference
@@ -49,6 +50,7 @@ from attribution.models.shapley import Shapley, shapley_by_position
 from attribution.names import __version__
 from attribution.notes import Note, NoteKind
 from attribution.present.plot import plot_comparison
+from attribution.present.selection import Reason, Selection, select
 from attribution.store.store import Store, open_store
 from attribution.tally import Tally, tally_rows, tally_weights
 from attribution.worlds.presets import presets
@@ -80,9 +82,11 @@ __all__ = [
     "Note",
     "NoteKind",
     "PositionBased",
+    "Reason",
     "ReportError",
     "Roi",
     "Rule",
+    "Selection",
     "ShaoLi",
     "Shapley",
     "Store",
@@ -103,6 +107,7 @@ __all__ = [
     "in_period",
     "label",
     "ledger",
+    "lift",
     "model_from_text",
     "open_journeys",
     "open_orders",
@@ -117,6 +122,7 @@ __all__ = [
     "read_store",
     "read_touchpoints",
     "roi",
+    "select",
     "shapley_by_position",
     "shipped",
     "simulate",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from attribution.credit import Caused, Credit
 from attribution.models.hazard_problem import Rates, aligned, like
 from attribution.models.hazard_terms import PLAIN
 from attribution.notes import Note, NoteKind
-from attribution.numerics.additive import LONGEST, SHORTEST
+from attribution.numerics.additive import LONGEST, SHORTEST, Additive
 from attribution.numerics.likelihood import Fit, upper_end
 
 if TYPE_CHECKING:
@@ -219,6 +219,30 @@ class HazardFit:
 
     # ------------------------------------------------------------------ effects
 
+    def expected(self) -> tuple[Floats, Floats]:
+        """Return (channels,) the orders each is expected to have caused, and standard errors.
+
+        From the information matrix; zero for a channel whose effect is zero at the maximum.
+        """
+        by_term, moved = self.found.problem.caused(self.found.theta)
+        removed = self._passed_on @ self._removed
+        slope = removed @ moved
+        variance = np.einsum("cp,pq,cq->c", slope, self.found.covariance, slope)
+        return removed @ by_term, np.sqrt(np.maximum(variance, 0))
+
+    def in_test(self, number: int) -> tuple[float, float]:
+        """Return the orders a lift test's channel is expected to have caused in its window.
+
+        And their standard error. Tests are numbered from 0, as they were given.
+        """
+        problem = self.found.problem
+        assert isinstance(problem, Additive)  # noqa: S101 - no other link takes tests
+        window = replace(problem, exposure=problem.tests[number].exposure)
+        by_term, moved = window.caused(self.found.theta)
+        slope = moved.sum(axis=0)
+        error = float(np.sqrt(max(slope @ self.found.covariance @ slope, 0.0)))
+        return float(by_term.sum()), error
+
     def effects(self) -> pd.DataFrame:
         """Return channel, effect, conversions, low, high.
 
@@ -232,12 +256,7 @@ class HazardFit:
         from scipy.special import ndtri
 
         problem, theta = self.found.problem, self.found.theta
-        by_term, moved = problem.caused(theta)
-        removed = self._passed_on @ self._removed
-        conversions, slope = removed @ by_term, removed @ moved
-        error = np.sqrt(
-            np.maximum(np.einsum("cp,pq,cq->c", slope, self.found.covariance, slope), 0)
-        )
+        conversions, error = self.expected()
         half = float(ndtri((1 + LEVEL) / 2)) * error
         low, high = np.maximum(conversions - half, 0.0), conversions + half
         for channel in np.flatnonzero((conversions <= 0) & ~self._silenced):

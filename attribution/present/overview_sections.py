@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from attribution.model import label
 from attribution.models.heuristic import FirstTouch, LastTouch
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from attribution.decide.changes import Changes
     from attribution.decide.claims import Claims
     from attribution.decide.roi import Roi
+    from attribution.evaluate.gates import Finding
     from attribution.present.words import Unit, Words
     from attribution.store.quality import Quality
 
@@ -63,6 +64,8 @@ class OverviewReport:
         Other pages of the site, to link to.
     title, source
         The brand; what was read.
+    trust
+        Which model to trust; None where nobody has looked.
     """
 
     roi: Roi
@@ -74,6 +77,7 @@ class OverviewReport:
     pages: Sequence[str] = ()
     title: str = ""
     source: str = ""
+    trust: Finding | None = None
 
     @cached_property
     def total(self) -> pd.Series[float]:
@@ -243,7 +247,7 @@ def _sure(report: OverviewReport) -> Markup:
         (words.percent(apart, 1), words("front_sure_moves"),
          words("front_sure_models", one=words.model(one), other=words.model(other))
          if apart else words("front_sure_same")),
-        ("0", words("front_sure_tests"), words("front_sure_untested")),
+        _trusted(report),
     ]  # fmt: skip
     listed = joined(
         Markup('<div class="fact"><b>{}</b><span>{}<small>{}</small></span></div>').format(*fact)
@@ -253,6 +257,17 @@ def _sure(report: OverviewReport) -> Markup:
     return section(
         words("front_sure_kicker"), words(key), Markup('<div class="facts">{}</div>').format(listed)
     )
+
+
+def _trusted(report: OverviewReport) -> tuple[str, str, Markup]:
+    """Return how many experiments there are, and which model to trust."""
+    words, verdict = report.words, report.trust
+    if verdict is None:
+        return "0", words("front_sure_tests"), escape(words("front_sure_untested"))
+    said = escape(words(f"front_trust_{verdict.key}"))
+    link = report.link("validation", words("front_see_validation"))
+    tests = words.count(verdict.numbers.get("tests", 0))
+    return tests, words("front_sure_tests"), said + link
 
 
 _AGREED = 0.15  # of what is credited: less moves between models that say the same

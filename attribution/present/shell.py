@@ -26,6 +26,7 @@ DOWNLOADS, RUNS = "downloads", "runs"  # the two pages that no notebook makes
 _TITLES = {
     "overview": "site_overview",
     "model_comparison": "site_model_comparison",
+    "validation": "site_validation",
     "roi": "site_roi",
     "paths": "site_paths",
     "claims": "site_claims",

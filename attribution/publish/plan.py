@@ -25,6 +25,7 @@ __all__ = ["USUAL", "PagePlan", "Plan", "plan_site"]
 USUAL = (
     "overview",
     "model_comparison",
+    "validation",
     "roi",
     "paths",
     "claims",
