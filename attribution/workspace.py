@@ -46,6 +46,7 @@ _TABLES = (
     "brand",
     "identity",
     "journeys",
+    "people",
     "report",
     "source",
     "exclude",
@@ -188,6 +189,7 @@ class Workspace:
     rules: Rules = field(default_factory=Rules)
     key_file: Path | None = None
     journeys: JourneyDefinition = field(default_factory=JourneyDefinition)
+    people: Path | None = None
     report: Recipe = field(default_factory=Recipe)
     ledger: LedgerRules = field(default_factory=LedgerRules)
     costs: CostRules = field(default_factory=CostRules)
@@ -226,6 +228,7 @@ def read_workspace(folder: str | os.PathLike[str]) -> Workspace:
         sources=_sources(page, document.get("source", [])),
         excludes=_excludes(page, document.get("exclude", [])),
         journeys=_journeys(page, document.get("journeys", {})),
+        people=_people(page, document.get("people"), root),
         report=recipe_of(page, document.get("report", {})),
         ledger=_ledger(page, document.get("ledger", {})),
         costs=_costs(page, document.get("costs", {}), document.get("guarantee", [])),
@@ -428,19 +431,38 @@ def _source(page: Page, at: KeyPath, table: Any) -> Source:
     )
 
 
+def _people(page: Page, table: Any, root: Path) -> Path | None:
+    """Return the file that says who was under observation, and when; None without one."""
+    at: KeyPath = ("people",)
+    if table is None:
+        return None
+    if not isinstance(table, dict) or "file" not in table:
+        raise page.error(
+            at, shown(table), "a table with a file", 'Write [people] and below it file = "...".'
+        )
+    page.check_keys(at, table, ("file",))
+    text = page.text((*at, "file"), table["file"])
+    _check_inside(page, (*at, "file"), text)
+    return root / text
+
+
+def _check_inside(page: Page, at: KeyPath, text: str) -> None:
+    parts = re.split(r"[/\\]", text)
+    if ".." in parts or Path(text).is_absolute() or text.startswith(("/", "\\", "~")):
+        raise page.error(
+            at,
+            f"{quoted(text)}, which leaves the workspace",
+            "a path inside it",
+            "Copy the files into the workspace and name them from there, such as data/raw/...",
+        )
+
+
 def _files(page: Page, at: KeyPath, table: dict[str, Any]) -> dict[str, Any]:
     if "sql" in table:
         raise page.error((*at, "sql"), "sql beside files", "url beside sql", "Remove one of them.")
     files = page.texts((*at, "files"), table["files"])
     for text in files:
-        parts = re.split(r"[/\\]", text)
-        if ".." in parts or Path(text).is_absolute() or text.startswith(("/", "\\", "~")):
-            raise page.error(
-                (*at, "files"),
-                f"{quoted(text)}, which leaves the workspace",
-                "a path inside it",
-                "Copy the files into the workspace and name them from there, such as data/raw/...",
-            )
+        _check_inside(page, (*at, "files"), text)
     sheet = page.text((*at, "sheet"), table["sheet"]) if "sheet" in table else None
     return {"files": files, "sheet": sheet}
 

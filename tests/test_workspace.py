@@ -300,3 +300,23 @@ def test_every_mistake_names_its_line(tmp_path: Path, old: str, new: str, line: 
     assert says in message
     assert "secret" not in message
     assert str(tmp_path) not in message
+
+
+def test_who_was_watched_is_read_from_a_file_of_the_workspace(tmp_path: Path):
+    found = read_workspace(write(tmp_path, '[brand]\nname = "a"\n[people]\nfile = "who.csv"\n'))
+    assert found.people == found.folder / "who.csv"
+    assert read_workspace(write(tmp_path, '[brand]\nname = "a"\n')).people is None
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('file = "../who.csv"', "leaves the workspace"),
+        ('files = "who.csv"', "a table with a file"),
+        ('file = "who.csv"\nstart = "x"', "start"),
+        ("file = 7", "in quotation marks"),
+    ],
+)
+def test_a_list_of_people_that_cannot_be_is_refused(tmp_path: Path, line: str, says: str):
+    with pytest.raises(ConfigError, match=says):
+        read_workspace(write(tmp_path, f'[brand]\nname = "a"\n[people]\n{line}\n'))

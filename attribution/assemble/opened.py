@@ -194,7 +194,7 @@ net_of_refunds, match, one_per_session, weights, columns, segments
             definition,
             checked_memory(memory),
             checked_batches(batches),
-            None if people is None else _stated(people, source, definition),
+            _stated(people, source, definition, engine),
         )
         return _on_cluster(found, spark, master, shared) if engine == "spark" else found
     idle = [name for name in given if name not in ("lookback", "value")]
@@ -275,7 +275,9 @@ def read_store(
         "reuse": reuse,
     }
     given = {name: setting for name, setting in settings.items() if setting is not None}
-    return StoreJourneys(*_chosen(workspace, given, language, as_of)).read()
+    store, definition = _chosen(workspace, given, language, as_of)
+    people = _stated(None, workspace, definition, "duckdb")
+    return StoreJourneys(store, definition, people=people).read()
 
 
 def _on_cluster(
@@ -332,11 +334,17 @@ def _chosen(
     return store, definition
 
 
-def _stated(people: Any, source: Any, definition: JourneyDefinition) -> StatedPeople:
-    """Return who was under observation, as a file or a frame says it."""
+def _stated(
+    people: Any, source: Any, definition: JourneyDefinition, engine: str
+) -> StatedPeople | None:
+    """Return who was under observation, as a file or a frame says it, else the workspace."""
     from attribution.assemble.stated_people import read_stated
 
     workspace = source if isinstance(source, Workspace) else read_workspace(source)
+    if people is None and engine != "spark":
+        people = workspace.people
+    if people is None:
+        return None
     labels = (*definition.segments, *(["match"] if definition.match == "halo" else []))
     return read_stated(people, workspace, labels, os.environ)
 

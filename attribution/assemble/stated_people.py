@@ -100,7 +100,8 @@ class StatedPeople:
                 "nobody whom the store knows",
                 "a person_id or id_hash of the store in `person`, or identifiers in `id_type` and "
                 "`id_value` as its mapping names and reads them",
-                "Compare them with the tables `persons` and `identities`.",
+                "Compare them with the tables `persons` and `identities`; for identifiers, set "
+                "ATTRIBUTION_KEY as for the ingest.",
                 column=self.column,
                 source=self.source,
             )

@@ -104,8 +104,7 @@ class Hazard:
         object.__setattr__(self, "covariates", tuple(self.covariates))
         if self.seeding is not None:
             duration_ms(self.seeding, "Hazard(seeding)", least=1)
-        if not isinstance(self.lift_tests, tuple):
-            object.__setattr__(self, "lift_tests", read_lift_tests(self.lift_tests))
+        object.__setattr__(self, "lift_tests", read_lift_tests(self.lift_tests))
         if self.link == "multiplicative":
             self._check_multiplicative()
 

@@ -46,7 +46,7 @@ def read_lift_tests(frame: Any, tz: str = DEFAULT_TIMEZONE) -> tuple[LiftTest, .
     Parameters
     ----------
     frame
-        Columns channel, conversions (incremental orders), se (their standard error), and start
+        Values, or a table of columns channel, conversions (incremental orders), se (their standard error), and start
         and end of the window, where it is not all the time.
     tz
         Where times without a zone were written.
@@ -57,6 +57,8 @@ def read_lift_tests(frame: Any, tz: str = DEFAULT_TIMEZONE) -> tuple[LiftTest, .
         For a missing column, a standard error that is not above zero, a window that ends before
         it starts.
     """
+    if isinstance(frame, tuple) and all(isinstance(each, LiftTest) for each in frame):
+        return frame
     frame = door.held(frame)
     try:
         channels = door.identifiers(frame, "channel").to_pylist()

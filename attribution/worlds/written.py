@@ -194,6 +194,7 @@ def _settings(name: str, lookback: str, documents: Mapping[str, Document]) -> st
         f"[brand]\nname = {json.dumps(name, ensure_ascii=False)}",
         f'timezone = "{DEFAULT_TIMEZONE}"\nlanguage = "zh"\n',
         f'[journeys]\nlevel = "streamer"\nlookback = "{lookback}"\n',
+        '[people]\nfile = "people.csv"\n',
     ]
     for source, mapping, files in _SOURCES:
         if any(Path(document).match(files) for document in documents):

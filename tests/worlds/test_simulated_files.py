@@ -26,6 +26,14 @@ def read_back(world, folder):
     return attribution.read_store(workspace)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def key():
+    """Who was under observation is found by the key that the files were read with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTRIBUTION_KEY", KEY)
+        yield
+
+
 def table(folder, name: str) -> pd.DataFrame:
     return pd.read_csv(folder / name, encoding="utf-8-sig")
 
@@ -47,10 +55,12 @@ def same(world, folder):
     straight = {order: order for order in world.orders["order_id"]}
     assert taken(read, names, ids) == taken(direct, list(direct.channels), straight)
     assert read.values["value"].sum() == world.orders["value"].sum()
-    never = len(set(world.people["person"]) - set(world.touchpoints["person"])
-                - set(world.orders["person"]))  # fmt: skip
-    # Who was never touched and never ordered is in no store; every other journey is.
-    assert len(read) == len(direct) - never
+    # Who was never touched and never ordered is on the list of people.
+    assert len(read) == len(direct)
+    assert read.risk_until is not None
+    assert (read.risk_until - read.risk_from).sum() == pytest.approx(
+        (direct.risk_until - direct.risk_from).sum(), rel=1e-6
+    )
 
 
 def test_a_world_with_everything_comes_back_as_it_was(tmp_path):

@@ -37,6 +37,14 @@ START = pd.Timestamp("2026-11-01", tz="Asia/Shanghai").tz_convert("UTC")
 PEOPLE, DAYS = 500, 12
 
 
+@pytest.fixture(scope="module", autouse=True)
+def key():
+    """Who was under observation is found by the key that the files were read with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTRIBUTION_KEY", KEY)
+        yield
+
+
 def instants(rng: np.random.Generator, size: int) -> pd.Series:
     return pd.Series(START + pd.to_timedelta(rng.integers(0, DAYS * 86_400_000, size), unit="ms"))
 
@@ -169,7 +177,8 @@ def test_identity_is_what_brings_touchpoints_to_orders(folder, direct, tmp_path)
     """Without the members' file only people who are met and buy on one platform are joined."""
     text = (folder / FILE).read_text(encoding="utf-8")
     parts = [part for part in text.split("[[source]]") if "own_mall_members" not in part]
-    (tmp_path / FILE).write_text("[[source]]".join(parts), encoding="utf-8")
+    alone = "[[source]]".join(parts).replace('[people]\nfile = "people.csv"\n', "")
+    (tmp_path / FILE).write_text(alone, encoding="utf-8")
     shutil.copytree(folder / "raw", tmp_path / "raw")
     alone = read_workspace(tmp_path)
     ingest(alone, environ={"ATTRIBUTION_KEY": KEY})
