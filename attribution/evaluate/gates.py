@@ -195,11 +195,11 @@ class _Told:
     gains: Floats
     orders: float
 
-    def over(self, other: _Told | None, level: float = LEVEL) -> tuple[float, float, float]:
+    def over(self, other: _Told | None) -> tuple[float, float, float]:
         """Return the gain per order beyond another model's (None: constant), and its interval."""
         blocks = self.gains if other is None else self.gains - other.gains
         errors = jackknife.standard_errors(jackknife.first_order(np.asarray(blocks.sum()), blocks))
-        half = float(jackknife.half_width(errors, level, len(blocks)))
+        half = float(jackknife.half_width(errors, LEVEL, len(blocks)))
         total, scale = float(blocks.sum()), max(self.orders, 1.0)
         return total / scale, (total - half) / scale, (total + half) / scale
 
@@ -235,7 +235,7 @@ def holdout_gate(journeys: Journeys) -> HeldOut:
     chosen = best.model
     for name, changes in _additions(journeys, best.model):
         more = tried(name, replace(best.model, **changes))
-        if more is not None and more.over(best, 0.9)[1] > 0:
+        if more is not None and more.over(best)[1] > 0:
             chosen = replace(chosen, **changes)
     numbers: dict[str, Any] = {"orders": best.orders, "model": chosen}
     numbers |= _gain("gain", max(one, best, key=_total).over(None))
