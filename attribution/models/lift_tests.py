@@ -46,8 +46,8 @@ def read_lift_tests(frame: Any, tz: str = DEFAULT_TIMEZONE) -> tuple[LiftTest, .
     Parameters
     ----------
     frame
-        Values, or a table of columns channel, conversions (incremental orders), se (their standard error), and start
-        and end of the window, where it is not all the time.
+        Values, or a table of columns channel, conversions (incremental orders), se (their
+        standard error), and start and end of the window, where it is not all the time.
     tz
         Where times without a zone were written.
 
