@@ -34,6 +34,7 @@ __all__ = [
     "block_tallies",
     "check_model",
     "credit_with_interval",
+    "credit_with_slopes",
     "label",
     "reduced",
     "tallies",
@@ -147,14 +148,20 @@ def credit_with_interval(model: Model, parts: Sequence[Any], interval: float) ->
     """
     whole = sum_tallies(parts)
     if isinstance(model, Sloped) and len(parts) * model.operations(whole) > _DEAR:
-        credit, slopes = model.sloped(whole, parts)
-        rest = np.zeros((len(parts), len(credit.rows) - slopes.shape[1], slopes.shape[2]))
-        rest[:, -1] = [part.unattributed for part in parts]
-        replicates = jackknife.first_order(credit.rows, np.concatenate([slopes, rest], axis=1))
-    else:
-        credit = model.credit(whole)
-        factor = jackknife.scale(len(parts))
-        replicates = np.stack([model.credit((whole - part) * factor).rows for part in parts])
+        return credit_with_slopes(*model.sloped(whole, parts), parts, interval)
+    credit = model.credit(whole)
+    factor = jackknife.scale(len(parts))
+    replicates = np.stack([model.credit((whole - part) * factor).rows for part in parts])
+    return replace(credit, replicates=replicates, interval=checked_level(interval))
+
+
+def credit_with_slopes(
+    credit: Credit, slopes: NDArray[np.float64], parts: Sequence[Any], interval: float
+) -> Credit:
+    """Return credit with intervals, by its derivative along each block of persons: see `Sloped`."""
+    rest = np.zeros((len(parts), len(credit.rows) - slopes.shape[1], slopes.shape[2]))
+    rest[:, -1] = [part.unattributed for part in parts]
+    replicates = jackknife.first_order(credit.rows, np.concatenate([slopes, rest], axis=1))
     return replace(credit, replicates=replicates, interval=checked_level(interval))
 
 
