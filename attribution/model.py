@@ -35,6 +35,7 @@ __all__ = [
     "block_tallies",
     "check_model",
     "credit_with_interval",
+    "credit_with_slopes",
     "label",
     "reduced",
     "tallies",
@@ -162,25 +163,32 @@ def credit_with_interval(model: Model, parts: Sequence[Any], interval: float) ->
     """
     whole = sum_tallies(parts)
     if isinstance(model, Sloped) and len(parts) * model.operations(whole) > _DEAR:
-        credit, slopes = model.sloped(whole, parts)
-        rest = np.zeros((len(parts), len(credit.rows) - slopes.rows.shape[1], len(credit.measures)))
-        rest[:, -1] = [part.unattributed for part in parts]
-        moved = np.concatenate([slopes.rows, rest], axis=1)
-        replicates = jackknife.first_order(credit.rows, moved)
-        removals = slopes.removals
-        if credit.removals is not None and removals is not None:
-            removals = jackknife.first_order(credit.removals, removals)
-    else:
-        credit = model.credit(whole)
-        factor = jackknife.scale(len(parts))
-        without = [model.credit((whole - part) * factor) for part in parts]
-        replicates = np.stack([each.rows for each in without])
-        removals = None
-        if credit.removals is not None:
-            removals = np.stack([each.removals for each in without if each.removals is not None])
+        return credit_with_slopes(*model.sloped(whole, parts), parts, interval)
+    credit = model.credit(whole)
+    factor = jackknife.scale(len(parts))
+    without = [model.credit((whole - part) * factor) for part in parts]
+    removals = [each.removals for each in without if each.removals is not None]
     return replace(
         credit,
-        replicates=replicates,
+        replicates=np.stack([each.rows for each in without]),
+        removal_replicates=np.stack(removals) if removals else None,
+        interval=checked_level(interval),
+    )
+
+
+def credit_with_slopes(
+    credit: Credit, slopes: Slopes, parts: Sequence[Any], interval: float
+) -> Credit:
+    """Return credit with intervals, by its derivative along each block of persons: see `Sloped`."""
+    unmoved = np.zeros((len(parts), len(credit.rows) - slopes.rows.shape[1], len(credit.measures)))
+    unmoved[:, -1] = [part.unattributed for part in parts]
+    moved = np.concatenate([slopes.rows, unmoved], axis=1)
+    removals = slopes.removals
+    if credit.removals is not None and removals is not None:
+        removals = jackknife.first_order(credit.removals, removals)
+    return replace(
+        credit,
+        replicates=jackknife.first_order(credit.rows, moved),
         removal_replicates=removals,
         interval=checked_level(interval),
     )

@@ -6,7 +6,7 @@ __version__ = "0.1.0"
 
 ORGANIC = "(organic)"
 UNATTRIBUTED = "(unattributed)"
-RESERVED = (ORGANIC, UNATTRIBUTED)
+RESERVED = (ORGANIC, UNATTRIBUTED)  # what no channel is credited with, in this order
 
 START = "START"
 CONVERSION = "CONVERSION"

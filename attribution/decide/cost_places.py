@@ -1,7 +1,8 @@
 """Costs of no single order, put to the channels they were paid for.
 
 A session's cost is its live channel's, a campaign's goes to the channels its clicks came in by, a
-streamer's to the channels he stands in, a platform's to those on it, any other to all. Where that
+streamer's to the channels he stands in, a platform's to those on it, any other to all (to organic
+orders too, where they are known, but for what was paid to be seen). Where that
 is more than one channel, it is spread by the cost's rule: by the gross revenue they are credited
 with, by units, or by minutes on air.
 """
@@ -15,7 +16,7 @@ import pandas as pd
 
 from attribution.decide.costs import NOWHERE, rules_of
 from attribution.journeys.definition import SEPARATOR
-from attribution.names import UNALLOCATED
+from attribution.names import ORGANIC, UNALLOCATED
 from attribution.numerics import largest_remainder
 from attribution.store.channels import channel_label, translated
 from attribution.store.steps import Step
@@ -28,7 +29,21 @@ if TYPE_CHECKING:
     from attribution.assemble.store_journeys import StoreJourneys
     from attribution.workspace import CostRules
 
-__all__ = ["Placed", "Reach", "placed_costs", "reach_of", "spread_by"]
+__all__ = ["SPEND", "Placed", "Reach", "placed_costs", "reach_of", "spread_by"]
+
+# What was paid to be seen.
+SPEND = (
+    "ads",
+    "slot_fee",
+    "commission",
+    "agency_fee",
+    "coupon",
+    "red_packet",
+    "lucky_bag",
+    "giveaway",
+    "sample",
+    "crew",
+)
 
 # Where there is a touchpoint, where a session is held, and an ad that nobody was seen to click.
 _PLACES = """
@@ -148,6 +163,8 @@ def placed_costs(costs: pd.DataFrame, reach: Reach, totals: pd.DataFrame) -> Pla
     sums = asked[why.isna()].groupby(by, sort=True)["amount_fen"].sum().reset_index()
     everywhere = _rows("period", pd.Series("", totals.index), totals["channel"])
     shared = sums.reset_index(names="cost").merge(pd.concat([reach.rows, everywhere]))
+    # What was paid to be seen was not paid for orders that would have come anyway.
+    shared = shared[(shared["channel"] != ORGANIC) | ~shared["kind"].isin(SPEND)]
     shared = shared.sort_values(["cost", "channel"], ignore_index=True)
     shared["weight"] = _weights(shared, totals, reach.minutes)
     found = shared.groupby("cost")["weight"].agg(["sum", "size"]).reindex(sums.index)

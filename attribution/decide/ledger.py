@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from attribution.assemble.opened import open_journeys
 from attribution.assemble.store_journeys import StoreJourneys
 from attribution.decide.days import Days
-from attribution.decide.shares import Fitted, fitted
+from attribution.decide.shares import Division, Fitted, fitted
 from attribution.errors import ConfigError, DataError, ModelError, quoted
 from attribution.evaluate.compare import named_models
 from attribution.journeys import Journeys
@@ -59,9 +59,10 @@ class Ledger:
         intervals), labels of the journeys (platform, erp_order_id ...), money columns.
     entries
         One row per order, model and touchpoint that shares it: model, order_id, place (of the
-        touchpoint in the order's journey, from 1; 0 where nobody shares it), channel
-        (`(unattributed)` then), touched_at (UTC ms), stated (whether only the order itself tells of
-        it), share (0..1), money columns.
+        touchpoint in the order's journey, from 1), channel, touched_at (UTC ms), stated (whether
+        only the order itself tells of it), share (0..1), money columns. At place 0 stands what no
+        touchpoint has: the part that would have come anyway, `(organic)`, under models that know
+        one; or a whole order that nobody shares, `(unattributed)`.
     residuals
         One row per model and channel: model, channel, ledger, credit, residual (ledger - credit),
         of the first money column, over all orders the models were fitted on.
@@ -88,7 +89,7 @@ class Ledger:
         found = self.entries.groupby(["model", "channel"], observed=True, sort=False).agg(**sums)
         found = found.reset_index().astype({"model": "str", "channel": "str"})
         rank = {name: place for place, name in enumerate(self.models)}
-        last = (found["channel"] == UNATTRIBUTED).to_numpy()
+        last = found["channel"].map({ORGANIC: 1, UNATTRIBUTED: 2}).fillna(0)
         keys = (found["channel"], -found[self.money[0]], last, found["model"].map(rank))
         return found.iloc[np.lexsort(keys)].reset_index(drop=True)
 
@@ -96,7 +97,8 @@ class Ledger:
         """Return one row per order and model, for the ERP.
 
         Columns: order_id, erp_order_id (if known), model, channel (the main source: the one with
-        the largest share, of equal ones the last met), share (of all its touchpoints), day.
+        the largest share, of equal ones the last met; `(organic)` may be it), share (of all its
+        touchpoints), day.
         """
         return _sources(self.entries, self.orders, self.models)
 
@@ -335,10 +337,11 @@ def _divided(
     value = orders.values[VALUE] * asked.minor
     names = pa.array([fit.name for fit in fits], pa.string())
     for nth, fit in enumerate(fits):
-        weights = fit.shares.weights(orders)
-        table = _entries(chosen, weights[kept[orders.rows]], money)
+        found = fit.shares.division(orders)
+        inside = Division(found.touchpoints[kept[orders.rows]], found.organic[kept])
+        table = _entries(chosen, inside, money)
         model = pa.DictionaryArray.from_arrays(np.full(len(table), nth, np.int32), names)
-        yield _given(fit.name, orders, weights, value), table.add_column(0, "model", model)
+        yield _given(fit.name, orders, found, value), table.add_column(0, "model", model)
 
 
 def _days(orders: Journeys) -> pd.Series[Any]:
@@ -378,52 +381,57 @@ def _ids(orders: Journeys) -> NDArray[np.object_]:
 
 
 def _given(
-    name: str, orders: Journeys, weights: NDArray[np.float64], value: NDArray[np.float64]
+    name: str, orders: Journeys, found: Division, value: NDArray[np.float64]
 ) -> pd.DataFrame:
     """Return what the channels of a batch, and nobody, are given of the main money."""
-    total = np.bincount(orders.rows, weights, minlength=len(orders))
+    total = found.totals(orders)
     share = np.divide(value, total, out=np.zeros(len(orders)), where=total > 0)
     by_channel = np.bincount(
-        orders.codes, weights * share[orders.rows], minlength=len(orders.channels)
+        orders.codes, found.touchpoints * share[orders.rows], minlength=len(orders.channels)
     )
     return pd.DataFrame(
         {
             "model": name,
-            "channel": [*orders.channels, UNATTRIBUTED],
-            "ledger": np.append(by_channel, value[total <= 0].sum()),
+            "channel": [*orders.channels, ORGANIC, UNATTRIBUTED],
+            "ledger": [*by_channel, found.organic @ share, value[total <= 0].sum()],
         }
     )
 
 
 def _entries(
     orders: Journeys,
-    weights: NDArray[np.float64],
+    found: Division,
     money: Mapping[str, NDArray[np.int64]],
 ) -> pa.Table:
-    """Return a row for each touchpoint that shares an order, and for each order nobody shares."""
-    total = np.bincount(orders.rows, weights, minlength=len(orders))
-    shared, nobody = np.flatnonzero(weights > 0), np.flatnonzero(total <= 0)
-    rows = np.append(orders.rows[shared], nobody)
-    order = np.argsort(rows, kind="stable")
-    rows, none = rows[order], len(nobody)
+    """Return a row for each touchpoint that shares an order, and for each part that none shares.
 
-    def placed(of_touch: NDArray[Any], of_nobody: Any) -> NDArray[Any]:
-        return np.append(of_touch[shared], np.repeat(of_nobody, none).astype(of_touch.dtype))[order]
+    Of an order, the part that none shares stands first.
+    """
+    weights, total = found.touchpoints, found.totals(orders)
+    anyway, nobody = np.flatnonzero(found.organic > 0), np.flatnonzero(total <= 0)
+    shared, none = np.flatnonzero(weights > 0), len(anyway) + len(nobody)
+    rows = np.concatenate([anyway, nobody, orders.rows[shared]])
+    order = np.argsort(rows, kind="stable")
+    rows = rows[order]
+
+    def placed(of_touch: NDArray[Any], of_none: Any) -> NDArray[Any]:
+        other = np.broadcast_to(of_none, none).astype(of_touch.dtype)
+        return np.append(other, of_touch[shared])[order]
 
     # Money follows from the share as it is shown, so that a closed share gives the same fen again.
-    share = placed(weights, 1.0) / np.where(total > 0, total, 1.0)[rows]
+    whole = np.append(found.organic[anyway], np.ones(len(nobody)))
+    share = placed(weights, whole) / np.where(total > 0, total, 1.0)[rows]
     offsets = sequences.offsets_of(np.bincount(rows, minlength=len(orders)))
     stated = np.zeros(len(weights), bool) if orders.evidence is None else orders.evidence
     place = placed(sequences.positions(orders.offsets).astype(np.int32) + 1, 0)
-    channels = pa.array([*orders.channels, UNATTRIBUTED], pa.string())
+    channels = pa.array([*orders.channels, ORGANIC, UNATTRIBUTED], pa.string())
+    code = len(orders.channels) + np.repeat([0, 1], [len(anyway), len(nobody)])
     columns = {
         "order_id": pa.DictionaryArray.from_arrays(
             rows.astype(np.int32), pa.array(_ids(orders), pa.string())
         ),
         "place": pa.array(place),
-        "channel": pa.DictionaryArray.from_arrays(
-            placed(orders.codes, len(orders.channels)), channels
-        ),
+        "channel": pa.DictionaryArray.from_arrays(placed(orders.codes, code), channels),
         "touched_at": _touched_at(orders, placed, place),
         "stated": pa.array(placed(stated, False)),
         "share": pa.array(share),

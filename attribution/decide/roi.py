@@ -3,13 +3,16 @@
 Revenue is what the ledger gives a channel. A cost of an order goes where the order's credit goes,
 so that an order is credited as a whole: what it brought and what it took. Any other cost goes to
 the channels it was paid for: of the session, the streamer, the campaign, the platform, by what they
-are credited with; what no rule can place is the row `(unallocated)`. Under every model all rows
+are credited with; what no rule can place is the row `(unallocated)`. What would have come anyway,
+`(organic)` under models that know it, is no channel's revenue, and bears its part of the goods; but
+what was paid to be seen was paid for channels, and is all theirs. Under every model all rows
 together are all orders and all costs, to the fen.
 
     contribution = net revenue - all costs
     contribution ROI = contribution, once returns have run their course / spend
 
-Spend is what was paid to be seen: `SPEND`. The usual ROAS, gross revenue / ads, stands beside it.
+Spend is what was paid to be seen: `cost_places.SPEND`. The usual ROAS, gross revenue / ads, stands
+beside it.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import pandas as pd
 
 from attribution.assemble.store_journeys import StoreJourneys
 from attribution.credit import checked_level
-from attribution.decide.cost_places import Reach, placed_costs, reach_of, spread_by
+from attribution.decide.cost_places import SPEND, Reach, placed_costs, reach_of, spread_by
 from attribution.decide.costs import cost_rows, hosts_of
 from attribution.decide.days import Days
 from attribution.decide.ledger import Ledger, every_order, ledger
@@ -38,26 +41,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from attribution.credit import Credit
     from attribution.journeys import Journeys
     from attribution.model import Model
     from attribution.workspace import CostRules
 
 __all__ = ["SPEND", "Roi", "expecting", "leading", "roi"]
 
-SPEND = (
-    "ads",
-    "slot_fee",
-    "commission",
-    "agency_fee",
-    "coupon",
-    "red_packet",
-    "lucky_bag",
-    "giveaway",
-    "sample",
-    "crew",
-)
 _MONEY = ("gross_fen", "net_fen", "net_expected_fen")
-_NO_CHANNEL = (UNATTRIBUTED, UNALLOCATED)
+_NO_CHANNEL = (ORGANIC, UNATTRIBUTED, UNALLOCATED)
 _CONTRIBUTIONS = ("contribution_fen", "contribution_expected_fen")
 _KNOWS = 0.9  # of the orders another model knows, below which the usual model does not lead
 
@@ -69,11 +61,11 @@ class Roi:
     Attributes
     ----------
     channels
-        One row per model and channel, the largest contribution first, then `(unattributed)` and
-        `(unallocated)`: model, channel, orders (shares), gross_fen, net_fen, net_expected_fen,
-        cost_fen, spend_fen, contribution_fen (of net to date), contribution_expected_fen, low_fen
-        and high_fen (of that), net_low_fen and net_high_fen (of net_expected_fen), margin
-        (contribution over net, once returns have run their course), roas,
+        One row per model and channel, the largest contribution first, then `(organic)`,
+        `(unattributed)` and `(unallocated)`: model, channel, orders (shares), gross_fen, net_fen,
+        net_expected_fen, cost_fen, spend_fen, contribution_fen (of net to date),
+        contribution_expected_fen, low_fen and high_fen (of that), net_low_fen and net_high_fen (of
+        net_expected_fen), margin (contribution over net, once returns have run their course), roas,
         contribution_roi, cost_per_order_fen (spend per order), break_even_fen (gross at which the
         costs that do not grow with it are earned back, at this channel's margin; NaN where no
         gross does).
@@ -124,6 +116,7 @@ class Roi:
         count = len(self.ledger.models)
         profitable = lead["channel"].map(above).to_numpy(int)
         unseen = lead["channel"].map(by_channel["orders"].max() == 0).to_numpy(bool)
+        unseen &= (lead["low_fen"] == lead["high_fen"]).to_numpy(bool)
         clear = ((lead["low_fen"] > 0) | (lead["high_fen"] < 0)).to_numpy(bool)
         verdict = np.select(
             [unseen, ~clear, profitable == count, profitable == 0],
@@ -223,20 +216,28 @@ def roi(
     costs = _counted(cost_rows(records, lines, store.costs), days, store.costs)
     follow = costs["order"].isin(book.orders["order_id"]) & (costs["rule"] != "none")
     own, wide = _own_costs(costs[follow], book.orders), costs[~follow]
+    spent = own[[kind for kind in own.columns if kind in SPEND]].sum(axis="columns").to_numpy(float)
     reach = reach_of(journeys, wide, on_air[days.hold(on_air["day"])])
     tables, sums, unplaced = [], [], {}
     for model in book.models:
         mine = book.entries[(book.entries["model"] == model).to_numpy()]
         totals = _totals(mine, book.orders, units)
-        followed = _followed(mine, own)
+        paying = _paying_shares(mine)
+        followed = _followed(mine, own, paying)
         placed = placed_costs(wide, reach, totals)
         unplaced[model] = placed.unplaced
         kinds = pd.concat([followed, placed.by_channel])
         kinds = kinds.groupby(["channel", "kind"], sort=True)["amount_fen"].sum().reset_index()
         sums.append(kinds.assign(model=model))
-        margins = _margins(mine, book.orders, own, _moves(whole, model), returns, level)
+        row = _order_rows(mine, book.orders)
+        # What was paid to be seen for the organic part of an order is not organic's.
+        moved = (mine["share"].to_numpy(float) - paying) * spent[row]
+        margins = _margins(mine, book.orders, own, moved, _moves(whole, model), returns, level)
         growing = followed.groupby("channel")["amount_fen"].sum()
-        tables.append(_table(model, totals, kinds, growing, margins))
+        hidden = _hidden(whole.credits[model]) / max(1, len(whole.orders))
+        tables.append(
+            _table(model, totals, kinds, growing, margins, _possible(hidden, book.orders, own))
+        )
     return Roi(
         channels=pd.concat(tables, ignore_index=True),
         costs=pd.concat(sums, ignore_index=True)[["model", "channel", "kind", "amount_fen"]],
@@ -261,11 +262,15 @@ def _margins(
     entries: pd.DataFrame,
     orders: pd.DataFrame,
     own: pd.DataFrame,
+    moved: NDArray[np.float64],
     moves: NDArray[np.float64],
     returns: ReturnCurves,
     level: float,
 ) -> dict[str, pd.Series[float]]:
-    """Return, by channel, half the interval of expected net, and of what its own costs leave."""
+    """Return, by channel, half the interval of expected net, and of what its own costs leave.
+
+    `moved` is what each entry bears less of its order's own costs than by its share.
+    """
     parts = pd.DataFrame(
         {
             "order": entries["order_id"].astype("str"),
@@ -277,15 +282,37 @@ def _margins(
     coming = returns.expected_by(parts).set_index("label")["sd_fen"].fillna(0.0)
     kept = orders["net_expected_fen"].to_numpy(float)
     left = kept - own.sum(axis="columns").to_numpy()
+    row, share = _order_rows(entries, orders), entries["share"].to_numpy(float)
+    worth = {"net": share * kept[row], "left": share * left[row] + moved}
     errors = {
-        name: _sampling_errors(entries, orders, worth, moves)
-        for name, worth in (("net", kept), ("left", left))
+        name: _sampling_errors(entries, orders, amounts, moves) for name, amounts in worth.items()
     }
     width = float(jackknife.half_width(np.ones(1), level, BLOCKS)[0])
     return {
         name: width * np.hypot(sampled, coming.reindex(sampled.index).to_numpy())
         for name, sampled in errors.items()
     }
+
+
+def _hidden(credit: Credit) -> pd.Series[float]:
+    """Return, by channel, the orders that it may have caused though the estimate is zero.
+
+    At its bound an estimate does not move with who bought: its interval is that of the profile
+    likelihood, at 95 %. Only causal models state one.
+    """
+    effects = credit.effects
+    if effects is None:
+        return pd.Series(dtype=float)
+    bound = effects[(effects["conversions"] <= 0) & (effects["high"] > 0)]
+    return bound.set_index("channel")["high"]
+
+
+def _possible(
+    hidden: pd.Series[float], orders: pd.DataFrame, own: pd.DataFrame
+) -> dict[str, pd.Series[float]]:
+    """Return the same in money, as `_margins` does, given the part of all orders."""
+    kept = float(orders["net_expected_fen"].sum())
+    return {"net": hidden * kept, "left": hidden * (kept - float(own.to_numpy().sum()))}
 
 
 def _live(reach: Reach) -> pd.DataFrame:
@@ -348,9 +375,11 @@ def leading(book: Ledger, wanted: str) -> tuple[str, str]:
                 f"headline={quoted(wanted)} is none of the models: {', '.join(book.models)}."
             )
         return wanted, ""
-    nobody = book.entries["channel"] == UNATTRIBUTED
+    # That an order without any touchpoint is organic is nothing a model knows of channels.
+    touched = book.orders.loc[book.orders["touchpoints"] > 0, "order_id"]
+    nobody = (book.entries["channel"] == UNATTRIBUTED) & book.entries["order_id"].isin(touched)
     lost = nobody.groupby(book.entries["model"], observed=True).sum().reindex(book.models)
-    known = len(book.orders) - lost.fillna(0).to_numpy()
+    known = len(touched) - lost.fillna(0).to_numpy()
     usual = "Shapley" if "Shapley" in book.models else book.models[-1]
     if known[book.models.index(usual)] >= _KNOWS * known.max(initial=0):
         return usual, ""
@@ -377,14 +406,32 @@ def _own_costs(costs: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(orders["order_id"], fill_value=0).astype(np.int64)
 
 
-def _followed(entries: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+def _paying_shares(entries: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the part of what was paid to be seen for its order that each entry bears.
+
+    It is the entry's share, but that channels bear the part of organic, if the order has any.
+    """
+    share = entries["share"].to_numpy(float)
+    organic = (entries["channel"] == ORGANIC).to_numpy()
+    order = entries["order_id"].cat.codes.to_numpy()
+    size = len(entries["order_id"].cat.categories)
+    inner = np.where(organic, 0.0, share)
+    whole = np.bincount(order, inner, minlength=size)[order]
+    parted = (np.bincount(order, organic, minlength=size)[order] > 0) & (whole > 0)
+    return np.asarray(np.divide(inner, whole, out=share.copy(), where=parted))
+
+
+def _followed(
+    entries: pd.DataFrame, own: pd.DataFrame, paying: NDArray[np.float64]
+) -> pd.DataFrame:
     """Return the costs of orders by the channels that share them: channel, kind, amount_fen."""
     order = own.index.get_indexer(entries["order_id"].cat.categories)
     row = order[entries["order_id"].cat.codes.to_numpy()]
     channel, names = entries["channel"].cat.codes.to_numpy(), entries["channel"].cat.categories
-    share, parts = entries["share"].to_numpy(float), []
+    by_share, parts = entries["share"].to_numpy(float), []
     for kind in own.columns:
         amounts = own[kind].to_numpy(np.int64)
+        share = paying if kind in SPEND else by_share
         for sign in (1, -1):  # apart, so that what comes and goes in one channel is not lost
             side = np.where(amounts * sign > 0, amounts, 0)
             weight = np.bincount(channel, share * np.abs(side)[row], minlength=len(names)).astype(
@@ -430,10 +477,9 @@ def _sampling_errors(
     worth: NDArray[np.float64],
     moves: NDArray[np.float64],
 ) -> pd.Series[float]:
-    """Return the standard error, by channel, of what orders are worth: of who happened to buy."""
-    row = _order_rows(entries, orders)
-    block = orders["block"].to_numpy()[row]
-    mine = _left_out(entries, block, entries["share"].to_numpy(float) * worth[row])
+    """Return the standard error, by channel, of what entries are worth: of who happened to buy."""
+    block = orders["block"].to_numpy()[_order_rows(entries, orders)]
+    mine = _left_out(entries, block, worth)
     errors = jackknife.standard_errors(mine * moves)
     met = np.unique(entries["channel"].cat.codes.to_numpy())
     return pd.Series(errors[met], index=entries["channel"].cat.categories[met].astype("str"))
@@ -455,13 +501,15 @@ def _table(
     kinds: pd.DataFrame,
     growing: pd.Series[int],
     margins: Mapping[str, pd.Series[float]],
+    possible: Mapping[str, pd.Series[float]],
 ) -> pd.DataFrame:
     """Return `Roi.channels` of one model."""
     cost = kinds.groupby("channel")["amount_fen"].sum()
     spend = kinds[kinds["kind"].isin(SPEND)].groupby("channel")["amount_fen"].sum()
     ads = kinds[kinds["kind"] == "ads"].groupby("channel")["amount_fen"].sum()
     found = totals.drop(columns="units").set_index("channel")
-    found = found.reindex(found.index.union(cost.index)).fillna(0)
+    every = found.index.union(cost.index).union(possible["net"].index)
+    found = found.reindex(every).fillna(0)
     found = found.astype(dict.fromkeys(_MONEY, np.int64))
 
     def of(sums: pd.Series[int]) -> pd.Series[int]:
@@ -476,7 +524,8 @@ def _table(
             ("net", "net_expected_fen", "net_"),
         ):
             reach = margins[kind].reindex(found.index).fillna(0.0)
-            found[before + name] = found[column] + side * reach
+            more = (side * possible[kind].reindex(found.index).fillna(0.0)).clip(lower=0.0)
+            found[before + name] = found[column] + side * (reach + more)
     margin_rate = (found["net_expected_fen"] - of(growing)) / found["gross_fen"].where(
         found["gross_fen"] > 0
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -16,6 +16,7 @@ from attribution.models.hazard_search import check, found_pairs, searched
 from attribution.models.hazard_tally import BEGIN, Cells, HazardTally, Rows
 from attribution.models.hazard_terms import followers, touch_terms
 from attribution.models.lift_tests import LiftTest, read_lift_tests
+from attribution.numerics import sequences
 from attribution.numerics.age_bins import bin_of
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Hazard:
                 _exposed(number, inside, where[own], one[own], other[own], people[seen.rows])
             )
         amounts = seen.amounts()
-        counted = (span[:, 0] >= 0) & (span[:, 1] <= 0)
+        counted = _counted(span)
         any_amount = (amounts != 0).any(axis=1)
         kept = np.flatnonzero((any_amount & counted) | (self.link == "multiplicative"))
         outside = any_amount & ~counted
@@ -236,6 +237,40 @@ class Hazard:
             terms, found = found_pairs(tally, terms, found, self.lift_tests)
         return HazardFit(tally, terms, found, self.seeding is not None)
 
+    def divided(
+        self, fit: HazardFit, journeys: Journeys
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (T,) and (n,): which part of each order its touchpoints have, and organic.
+
+        An order is divided as `Credit` divides all of them: in proportion to what each touchpoint,
+        and mu, adds to the rate at its time. Both are 0 for what is outside of the likelihood:
+        orders of people who were not watched then, and what orders alone say of their source.
+
+        Parameters
+        ----------
+        fit
+            What `fitted` found.
+        journeys
+            Some of those it was fitted on.
+        """
+        seen = journeys.observed
+        span, _ = _watched(seen)
+        labels, group = self._groups(seen)
+        groups, channels = fit.tally.groups, fit.tally.channels
+        regroup = np.array([groups.index(label) for label in labels], dtype=np.int64)
+        place = {name: code for code, name in enumerate(channels)}
+        recode = np.array([place[name] for name in seen.channels], dtype=np.int32)
+        recoded = replace(seen, channels=channels, codes=recode[seen.codes])
+        people = np.ones(len(seen))
+        rows = _rows(recoded, span, regroup[group], people, seen.amounts())
+        counted = np.flatnonzero(_counted(span) & (seen.conversions > 0))
+        _, where = sequences.take(rows.offsets, counted)
+        organic, of_seen = np.zeros(len(seen)), np.zeros(len(seen.codes))
+        of_seen[where], organic[counted] = fit.divided(rows.take(counted))
+        shares = np.zeros(len(journeys.codes))
+        shares[... if journeys.evidence is None else ~journeys.evidence] = of_seen
+        return shares, organic
+
     def credit(self, tally: HazardTally) -> Credit:
         """Return credit, effects with intervals, and the half-life."""
         return self.fitted(tally).credit()
@@ -269,6 +304,11 @@ def _watched(seen: Journeys) -> tuple[Ints, Ints]:
     assert seen.risk_from is not None and seen.risk_until is not None  # noqa: PT018, S101
     span = np.column_stack([closed - watched_from, closed - watched_until])
     return span, seen.risk_until - seen.risk_from
+
+
+def _counted(span: Ints) -> NDArray[np.bool_]:
+    """Return (n,) whether each journey ends while its person was watched."""
+    return np.asarray((span[:, 0] >= 0) & (span[:, 1] <= 0))
 
 
 def _lookback(seen: Journeys) -> Ints:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from attribution.credit import Caused, Credit
-from attribution.models.hazard_problem import Rates, aligned, like
+from attribution.models.hazard_problem import Rates, aligned, like, rate_orders
 from attribution.models.hazard_terms import PLAIN
 from attribution.notes import Note, NoteKind
 from attribution.numerics.additive import LONGEST, SHORTEST, Additive
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from attribution.models.hazard_tally import HazardTally
+    from attribution.models.hazard_tally import HazardTally, Rows
     from attribution.models.hazard_terms import Terms
 
     Floats = NDArray[np.float64]
@@ -172,6 +172,33 @@ class HazardFit:
             organic=rows[-1],
             caused=Caused(self.half_life, self.effects(), tuple(self.doubts())),
         )
+
+    def divided(self, rows: Rows) -> tuple[Floats, Floats]:
+        """Return (T,) and (n,): which part of each order its touchpoints have, and organic.
+
+        They add up to 1 for every order, and over the orders that were fitted to `credit`, except
+        that what channels have brought about in others (`seeding`) is no part of any one order. Of
+        what a channel does after another one, half goes to the touchpoint that does it, and half
+        to the first of the other's before it.
+
+        Parameters
+        ----------
+        rows
+            Orders, in the channels and groups of the tally.
+        """
+        orders, where = rate_orders(rows, self.terms, len(self.tally.channels))
+        alone, part = replace(self.found.problem, orders=orders).divided(self.found.theta)
+        partner = self.terms.other[orders.term]
+        paired = np.flatnonzero(partner >= 0)
+        own = np.where(partner >= 0, 0.5, 1.0) * part
+        shares = np.bincount(where, own, len(rows.codes)).astype(float)
+        if len(paired):
+            symbols = len(self.tally.channels)
+            met, first = np.unique(rows.number * symbols + rows.codes, return_index=True)
+            wanted = orders.row[paired] * symbols + partner[paired]
+            at = first[np.searchsorted(met, wanted)]
+            shares += np.bincount(at, 0.5 * part[paired], len(rows.codes))
+        return shares, alone
 
     def loglik(self, tally: HazardTally) -> float:
         """Return the log-likelihood of other journeys at this maximum.

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["DAY", "Rates", "additive", "aligned", "like", "multiplicative", "plain_terms"]
+__all__ = [
+    "DAY",
+    "Rates",
+    "additive",
+    "aligned",
+    "like",
+    "multiplicative",
+    "plain_terms",
+    "rate_orders",
+]
 
 Rates = Additive | Multiplicative
 DAY = 86_400_000.0
@@ -56,7 +65,7 @@ def additive(
         for number, test in enumerate(tests, 1)
     )
     return Additive(
-        _orders(tally.rows, terms, len(tally.channels)),
+        rate_orders(tally.rows, terms, len(tally.channels))[0],
         _exposure(tally, terms, 0),
         tally.at_risk / DAY,
         len(terms.one),
@@ -72,7 +81,7 @@ def multiplicative(
 ) -> Multiplicative:
     """Return the likelihood of multiplicative rates; see `Multiplicative`."""
     return Multiplicative(
-        _orders(tally.rows, terms, len(tally.channels)),
+        rate_orders(tally.rows, terms, len(tally.channels))[0],
         _courses(tally.rows, terms, len(tally.channels)),
         tally.at_risk / DAY,
         len(terms.one),
@@ -116,10 +125,12 @@ def _of_touchpoints(rows: Rows, terms: Terms, symbols: int) -> tuple[Ints, Ints]
     return where[kept], term[kept]
 
 
-def _orders(rows: Rows, terms: Terms, symbols: int) -> RateOrders:
+def rate_orders(rows: Rows, terms: Terms, symbols: int) -> tuple[RateOrders, Ints]:
+    """Return orders and the terms before them, and (R,) the touchpoint that has each term."""
     where, term = _of_touchpoints(rows, terms, symbols)
     number = rows.number[where]
-    return RateOrders(number, term, rows.ages[where] / DAY, rows.group, rows.amounts[:, 0])
+    found = RateOrders(number, term, rows.ages[where] / DAY, rows.group, rows.amounts[:, 0])
+    return found, where
 
 
 def _exposure(tally: HazardTally, terms: Terms, number: int) -> Exposure:

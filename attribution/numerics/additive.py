@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["Additive", "Exposure", "Lift", "RateOrders"]
+__all__ = ["Additive", "Divided", "Exposure", "Lift", "RateOrders", "totals_of"]
 
 LN2 = float(np.log(2.0))
 SHORTEST, LONGEST = 1 / 1440, 365.0  # days: half-lives that are looked for
@@ -98,6 +98,21 @@ class Rates(NamedTuple):
     by_log: Floats
     by_log_twice: Floats
     rate: Floats
+
+
+class Divided(NamedTuple):
+    """How orders are divided between what adds to their rate; the parts of an order add up to 1.
+
+    Attributes
+    ----------
+    alone
+        (n,) the part of mu.
+    part
+        (T,) that of each touchpoint before, by term.
+    """
+
+    alone: Floats
+    part: Floats
 
 
 class Compensators(NamedTuple):
@@ -355,22 +370,16 @@ class Additive:
         """Return (terms,) how many touchpoints have each term, each as far as it acted."""
         return self.compensators(theta).value
 
-    def shared(self, theta: Floats, amounts: Floats) -> Floats:
-        """Return (rates, measures) what each mu and beta takes of amounts (n, measures).
-
-        An order is shared in proportion to what each part adds to its rate.
-        """
+    def divided(self, theta: Floats) -> Divided:
+        """Return the parts of each order, in proportion to what each adds to its rate."""
         at, orders = self.at_orders(theta), self.orders
         rate = np.where(at.rate > 0, at.rate, 1.0)
         part = theta[self.groups : self.rates][orders.term] * at.kernel / rate[orders.row]
-        alone = theta[: self.groups][orders.group] / rate
-        out = np.empty((self.rates, amounts.shape[1]))
-        for place, column in enumerate(amounts.T):
-            out[: self.groups, place] = np.bincount(orders.group, alone * column, self.groups)
-            out[self.groups :, place] = np.bincount(
-                orders.term, part * column[orders.row], self.terms
-            )
-        return out
+        return Divided(theta[: self.groups][orders.group] / rate, part)
+
+    def shared(self, theta: Floats, amounts: Floats) -> Floats:
+        """Return (rates, measures) what each mu and beta takes of amounts (n, measures)."""
+        return totals_of(self.divided(theta), self.orders, self.groups, self.terms, amounts)
 
     def shared_slopes(self, theta: Floats, amounts: Floats) -> Floats:
         """Return (parameters, rates, measures) the derivative of `shared`."""
@@ -393,6 +402,17 @@ class Additive:
                 own = coefficient * (once.T @ weight)
                 out[self.rates :, :, place] = (own[:, None] * clocks).T - by_clock.T @ taken
         return out
+
+
+def totals_of(
+    divided: Divided, orders: RateOrders, groups: int, terms: int, amounts: Floats
+) -> Floats:
+    """Return (groups + terms, measures) what each group and term has of amounts (n, measures)."""
+    out = np.empty((groups + terms, amounts.shape[1]))
+    for place, column in enumerate(amounts.T):
+        out[:groups, place] = np.bincount(orders.group, divided.alone * column, groups)
+        out[groups:, place] = np.bincount(orders.term, divided.part * column[orders.row], terms)
+    return out
 
 
 def _gram(design: csr_array, weight: Floats, by_clock: Floats) -> Floats:

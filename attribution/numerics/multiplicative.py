@@ -22,7 +22,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from attribution.numerics.additive import LN2, LONGEST, SHORTEST, STARTS, RateOrders
+from attribution.numerics.additive import (
+    LN2,
+    LONGEST,
+    SHORTEST,
+    STARTS,
+    Divided,
+    RateOrders,
+    totals_of,
+)
 from attribution.numerics.likelihood import Bounds, Gradient
 
 if TYPE_CHECKING:
@@ -386,24 +394,16 @@ class Multiplicative:
         del theta
         return np.asarray(np.bincount(self.courses.term_of, minlength=self.terms), dtype=float)
 
-    def shared(self, theta: Floats, amounts: Floats) -> Floats:
-        """Return (rates, measures) what each mu and b takes of amounts (n, measures).
-
-        mu takes e^-eta of an order; the rest is shared in proportion to b e^(-d age).
-        """
+    def divided(self, theta: Floats) -> Divided:
+        """Return the parts of each order: e^-eta is that of mu, the rest goes by b e^(-d age)."""
         orders, b = self.orders, theta[self.groups : self.rates]
         left, _, eta = self._at_orders(theta)
-        part = b[orders.term] * left
         per = np.where(eta > 1e-12, -np.expm1(-eta) / np.maximum(eta, 1e-12), 1.0)
-        out = np.empty((self.rates, amounts.shape[1]))
-        for place, column in enumerate(amounts.T):
-            out[: self.groups, place] = np.bincount(
-                orders.group, np.exp(-eta) * column, self.groups
-            )
-            out[self.groups :, place] = np.bincount(
-                orders.term, part * (per * column)[orders.row], self.terms
-            )
-        return out
+        return Divided(np.exp(-eta), b[orders.term] * left * per[orders.row])
+
+    def shared(self, theta: Floats, amounts: Floats) -> Floats:
+        """Return (rates, measures) what each mu and b takes of amounts (n, measures)."""
+        return totals_of(self.divided(theta), self.orders, self.groups, self.terms, amounts)
 
     def shared_slopes(self, theta: Floats, amounts: Floats) -> Floats:
         """Return (parameters, rates, measures) the derivative of `shared`, by differences."""

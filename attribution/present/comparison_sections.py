@@ -43,8 +43,9 @@ def opening(report: Report) -> Fragment:
     if totals[0]:
         kind = "subtitle_credited" if report.measure == VALUE else "subtitle_orders"
         credited = totals[0] - lost_orders
+        ending = "_organic" if any(report.organic_by_model.values()) else ""
         detail = words(
-            kind if lost_orders else f"{kind}_all",
+            f"{kind}{ending}" if lost_orders else f"{kind}_all",
             credited=report.amount(totals[0] - lost_orders, totals[1] - lost_money),
             orders=words("orders", count=words.count(credited)),
             models=len(report.comparison.credits),

@@ -31,7 +31,8 @@ def credit_by_model(report: Report) -> Fragment:
     first, last = report.named(FirstTouch), report.named(LastTouch)
     shown, unit = report.shown(), report.unit
     rest = report.channels.drop(index=shown)
-    lost = max(report.unattributed_by_model.values())
+    apart = [report.unattributed_by_model, report.organic_by_model]
+    lost = [max(each.values()) for each in apart]
     figures = {name: _line(report.channels.T[name]) for name in shown}
     margins = {name: report.margin(report.headline, [name]) for name in shown}
     if len(rest):
@@ -46,7 +47,7 @@ def credit_by_model(report: Report) -> Fragment:
         for side in (-1, 1)
     ]
     reach = 3 * max(map(abs, inner))
-    fitting = [x for x in (lost, *(_line(rest.sum()).values() if len(rest) else ())) if x <= reach]
+    fitting = [x for x in (*lost, *(_line(rest.sum()).values() if len(rest) else ())) if x <= reach]
     scale = charts.nice_scale(min(inner), max([*inner, *fitting]))
     body, rows = [], []
     for name, line in figures.items():
@@ -75,6 +76,9 @@ def credit_by_model(report: Report) -> Fragment:
             ]
         )
         rows.append("" if known else "rest")
+    if any(report.organic_by_model.values()):
+        body.append(_organic_row(report, scale, first, last))
+        rows.append("rest")
     if any(report.unattributed_by_model.values()):
         body.append(_unattributed_row(report, scale, first, last))
         rows.append("rest")
@@ -109,6 +113,22 @@ def credit_by_model(report: Report) -> Fragment:
     )
 
 
+def _organic_row(
+    report: Report, scale: charts.Scale, first: str | None, last: str | None
+) -> list[Markup | str]:
+    """Return the row of orders that would have come anyway; most models know none."""
+    words, unit, line = report.words, report.unit, report.organic_by_model
+    low, high = min(line.values()), max(line.values())
+    text = "–".join(words.written(end, unit) for end in (low, high))
+    spoken = _spoken(report, words("organic"), line)
+    mark = charts.range_marks(scale, line, first, last, report.headline, spoken)
+    if high > scale.high:
+        mark = Markup('<span class="beyond">{} {}</span>').format(text, unit.label)
+    margin = _margin_cell(report, report.margin(report.headline, [ORGANIC]))
+    spread = _spread_cell(report, high - low, line[report.headline])
+    return [words("organic"), mark, text, *margin, spread, "", words("why_organic")]
+
+
 def _unattributed_row(
     report: Report, scale: charts.Scale, first: str | None, last: str | None
 ) -> list[Markup | str]:
@@ -116,8 +136,9 @@ def _unattributed_row(
     words, unit, line = report.words, report.unit, report.unattributed_by_model
     low, high = min(line.values()), max(line.values())
     ends = [words.written(end, unit) for end in (low, high)]
-    if report.only_stated:
-        text, why = "–".join(ends), "why_unattributed_stated"
+    if report.only_stated or high - low > 1e-9 * abs(high):
+        text = "–".join(ends)
+        why = "why_unattributed_stated" if report.only_stated else "why_unattributed_models"
         spread = _spread_cell(report, high - low, line[report.headline])
         spoken = _spoken(report, words("unattributed"), line)
         mark = charts.range_marks(scale, line, first, last, report.headline, spoken)

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from attribution.decide.changes import CAUSES
-from attribution.names import UNATTRIBUTED, __version__
+from attribution.names import __version__
 from attribution.present import charts
 from attribution.present.markup import Fragment, figure, joined, page, section, style, table
 from attribution.present.money_charts import Bar, bar_row, mark
@@ -72,7 +72,7 @@ class DiffReport:
 
     def named(self, channel: str) -> str:
         """Return what a row is called."""
-        return self.words("unattributed") if channel == UNATTRIBUTED else channel
+        return self.words.row(channel)
 
 
 def opening(report: DiffReport) -> Fragment:

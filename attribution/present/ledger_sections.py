@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from attribution.decide.closing import carried
-from attribution.names import UNATTRIBUTED, __version__
+from attribution.names import ORGANIC, RESERVED, UNATTRIBUTED, __version__
 from attribution.present import charts
 from attribution.present.curves import hatching
 from attribution.present.markup import Fragment, figure, joined, page, section, style, table
@@ -86,10 +86,10 @@ class LedgerReport:
     @cached_property
     def rows(self) -> list[str]:
         """Every channel of any model: the headline's largest first, what nobody shares last."""
-        inner = self.totals.loc[self.totals["channel"] != UNATTRIBUTED, "channel"]
         others = self.ledger.totals()["channel"]
-        found = dict.fromkeys([*inner, *others[others != UNATTRIBUTED]])
-        return [*found, *([UNATTRIBUTED] if others.eq(UNATTRIBUTED).any() else [])]
+        found = dict.fromkeys([*self.totals["channel"], *others])
+        inner = [name for name in found if name not in RESERVED]
+        return inner + [name for name in RESERVED if name in found]
 
     @cached_property
     def sums(self) -> pd.Series[int]:
@@ -122,7 +122,7 @@ class LedgerReport:
 
     def named(self, channel: str) -> str:
         """Return what a row is called."""
-        return self.words("unattributed") if channel == UNATTRIBUTED else channel
+        return self.words.row(channel)
 
 
 def opening(report: LedgerReport) -> Fragment:
@@ -138,6 +138,8 @@ def opening(report: LedgerReport) -> Fragment:
         )
         lost = report.totals[report.totals["channel"] == UNATTRIBUTED]
         nobody = int(lost["net_fen"].sum())
+        own = report.totals[report.totals["channel"] == ORGANIC]
+        anyway = int(own["net_fen"].sum())
         detail = sentences(
             words,
             words("ledger_subtitle", models=len(report.ledger.models)),
@@ -147,6 +149,9 @@ def opening(report: LedgerReport) -> Fragment:
                 net=report.money(nobody),
             )
             if nobody
+            else "",
+            words("ledger_organic", model=words.model(report.headline), net=report.money(anyway))
+            if anyway
             else "",
         )
     head = Markup('<p class="kicker">{}</p><h1>{}</h1><p>{}</p>').format(kicker, finding, detail)
@@ -160,9 +165,9 @@ def by_channel(report: LedgerReport) -> Fragment:
         return page(
             words.language, section(words("ledger_channel_kicker"), words("ledger_nothing"))
         )
-    inner = found[found["channel"] != UNATTRIBUTED]
+    apart = found["channel"].isin(RESERVED)
+    inner, lost = found[~apart], found[apart]
     shown, rest = inner.head(_SHOWN), inner.iloc[_SHOWN:]
-    lost = found[found["channel"] == UNATTRIBUTED]
     scale = charts.nice_scale(0.0, float(found["gross_fen"].max()), 4)
     columns = ["gross_fen", "net_fen", "net_expected_fen"]
     columns += ["net_fen_untaxed"] * report.taxless

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from attribution.model import label
 from attribution.models.heuristic import FirstTouch, LastTouch
-from attribution.names import UNALLOCATED, UNATTRIBUTED, __version__
+from attribution.names import ORGANIC, RESERVED, UNALLOCATED, UNATTRIBUTED, __version__
 from attribution.present import charts
 from attribution.present.curves import hatching
 from attribution.present.diff_sections import WHY
@@ -85,12 +85,17 @@ class OverviewReport:
         return self.roi.total()
 
     @cached_property
-    def wide(self) -> pd.DataFrame:
-        """Expected net by channel (rows) and model (columns), the headline's largest first."""
+    def known(self) -> pd.DataFrame:
+        """Expected net by channel, or organic, (rows) and model (columns)."""
         table_ = self.roi.channels.pivot_table(
             "net_expected_fen", "channel", "model", fill_value=0.0, sort=False
         ).reindex(columns=list(self.roi.ledger.models))
-        inner = table_.drop(index=[UNATTRIBUTED, UNALLOCATED], errors="ignore")
+        return table_.drop(index=[UNATTRIBUTED, UNALLOCATED], errors="ignore")
+
+    @cached_property
+    def wide(self) -> pd.DataFrame:
+        """Expected net by channel (rows) and model (columns), the headline's largest first."""
+        inner = self.known.drop(index=ORGANIC, errors="ignore")
         return inner.sort_values([self.roi.headline], ascending=False, kind="stable")
 
     @cached_property
@@ -238,10 +243,21 @@ def _sure(report: OverviewReport) -> Markup:
     lost = float(report.lead["net_expected_fen"].get(UNATTRIBUTED, 0.0))
     whole = report.roi.returns.total
     seen = float(whole.iloc[0]["seen_share"]) if len(whole) else np.nan
-    apart, one, other = _furthest(report.wide)
+    anyway = float(report.lead["net_expected_fen"].get(ORGANIC, 0.0))
+    apart, one, other = _furthest(report.known)
+    credited = (
+        words.percent(1 - lost / net, 1),
+        words("front_sure_credited"),
+        words("front_sure_rest", amount=words.money(lost)),
+    )
+    if anyway:
+        credited = (
+            words.percent(1 - (lost + anyway) / net, 1),
+            words("front_sure_caused"),
+            words("front_sure_anyway", organic=words.money(anyway), amount=words.money(lost)),
+        )
     facts = [
-        (words.percent(1 - lost / net, 1), words("front_sure_credited"),
-         words("front_sure_rest", amount=words.money(lost))),
+        credited,
         ("–" if np.isnan(seen) else words.percent(seen, 1), words("front_sure_seen"),
          words("front_sure_coming")),
         (words.percent(apart, 1), words("front_sure_moves"),
@@ -457,11 +473,12 @@ def _who(report: OverviewReport) -> Markup:
         others = words("other_channels", count=words.count(len(rest)))
         body.append([others, "", words.written(sums, unit), "", words.percent(sums / net, 1), ""])
         kinds.append("rest")
-    lost = float(report.lead["net_expected_fen"].get(UNATTRIBUTED, 0.0))
-    if lost:
-        body.append([words("unattributed"), "", words.written(lost, unit), "",
-                     words.percent(lost / net, 1), ""])  # fmt: skip
-        kinds.append("rest")
+    for name in RESERVED:
+        apart = float(report.lead["net_expected_fen"].get(name, 0.0))
+        if apart:
+            body.append([words.row(name), "", words.written(apart, unit), "",
+                         words.percent(apart / net, 1), ""])  # fmt: skip
+            kinds.append("rest")
     body.append([words("front_total"), "", words.written(net, unit), "", words.percent(1.0, 1), ""])
     kinds.append("sum")
     level = f"{100 * report.roi.interval:.4g}%"

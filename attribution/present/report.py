@@ -157,6 +157,12 @@ class Report:
         return {str(model): float(figure) for model, figure in lost.iloc[0].items()}
 
     @cached_property
+    def organic_by_model(self) -> dict[str, float]:
+        """What would have come anyway by each model, in the measure shown."""
+        anyway = self.wide.reindex([ORGANIC]).fillna(0.0)
+        return {str(model): float(figure) for model, figure in anyway.iloc[0].items()}
+
+    @cached_property
     def only_stated(self) -> float:
         """Orders whose only touchpoint is what they say of their own source."""
         journeys = self.journeys

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from attribution.names import NO_SESSION, UNALLOCATED, UNATTRIBUTED, __version__
+from attribution.names import NO_SESSION, RESERVED, UNALLOCATED, __version__
 from attribution.present import charts
 from attribution.present.curves import hatching
 from attribution.present.markup import (
@@ -128,7 +128,7 @@ class RoiReport:
     @cached_property
     def channels(self) -> pd.DataFrame:
         """The headline model's channels with their verdicts, best first."""
-        inner = self.lead[~self.lead["channel"].isin((UNATTRIBUTED, UNALLOCATED))]
+        inner = self.lead[~self.lead["channel"].isin((*RESERVED, UNALLOCATED))]
         return inner.merge(self.roi.verdicts(), on="channel")
 
     @cached_property
@@ -167,8 +167,9 @@ class RoiReport:
 
     def named(self, channel: str) -> str:
         """Return what a row is called."""
-        rows = {UNATTRIBUTED: "unattributed", UNALLOCATED: "roi_unallocated"}
-        return self.words(rows[channel]) if channel in rows else channel
+        if channel == UNALLOCATED:
+            return self.words("roi_unallocated")
+        return self.words.row(channel)
 
 
 def opening(report: RoiReport) -> Fragment:
@@ -307,9 +308,9 @@ def by_channel(report: RoiReport) -> Fragment:
     if len(rest):
         body.append(_rest_row(report, rest))
         kinds.append("rest")
-    outside = report.lead[report.lead["channel"].isin((UNATTRIBUTED, UNALLOCATED))]
+    outside = report.lead[report.lead["channel"].isin((*RESERVED, UNALLOCATED))]
     for row in outside.to_dict("records"):
-        key = "roi_no_verdict" if row["channel"] == UNATTRIBUTED else "roi_homeless"
+        key = "roi_homeless" if row["channel"] == UNALLOCATED else "roi_no_verdict"
         body.append(_channel_row(report, row, "", "", words(key)))
         kinds.append("rest")
     total = report.total

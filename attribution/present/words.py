@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from attribution.errors import ConfigError, quoted
+from attribution.names import RESERVED
 
 if TYPE_CHECKING:
     from datetime import date
@@ -79,6 +80,10 @@ class Words:
         inner = parameters.rstrip(")").replace("half_life=", "").replace("order=", "")
         plain = inner.replace("worth=", "").replace("'", "")
         return f"{self(key)} {plain}" if bracket else self(key)
+
+    def row(self, channel: str) -> str:
+        """Return what a row of credit is called: a channel by its name, what has none in words."""
+        return self(channel.strip("()")) if channel in RESERVED else channel
 
     def listed(self, names: list[str]) -> str:
         """Return names as the language lists them."""
