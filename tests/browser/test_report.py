@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page
 
 from attribution.publish import Published, publish
 
-FIGURES = {"model_comparison": 8, "data_quality": 10, "claims": 11, "paths": 9}
-BARS = {"model_comparison": 12, "data_quality": 6, "claims": 28, "paths": 15}
+FIGURES = {"model_comparison": 8, "data_quality": 10, "claims": 11, "paths": 9, "validation": 3}
+BARS = {"model_comparison": 12, "data_quality": 6, "claims": 28, "paths": 15, "validation": 3}
 
 
 @pytest.fixture(

@@ -15,6 +15,7 @@ from attribution import LastTouch, Linear, Shapley
 from attribution.decide.changes import Changes, Snapshot, changes, snapshot
 from attribution.decide.days import Days
 from attribution.decide.roi import roi
+from attribution.evaluate.gates import Finding, Outcome
 from attribution.present import overview_sections as sections
 from attribution.present.overview_sections import OverviewReport
 from attribution.present.words import LANGUAGES, words_in
@@ -216,3 +217,18 @@ def test_a_change_of_nothing_is_said(english: OverviewReport, sample: Workspace)
 def test_everything_is_there_for_a_busy_shop(tmp_path: Path) -> None:
     html = html_of(report_on(busy(tmp_path)))
     assert "of cost has no channel" in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_verdict_on_models_stands_beside_how_sure_the_figures_are(
+    english: OverviewReport, language: str
+) -> None:
+    words = words_in(language, minor=100)
+    verdict = Finding("verdict", Outcome.CAUTION, "corrected", {"tests": 3})
+    told = replace(english, words=words, trust=verdict, pages=("validation",))
+    html = sections.glance(told)._repr_html_()
+    assert f"<b>3</b><span>{words('front_sure_tests')}" in html
+    said = f'{words("front_trust_corrected")} · <a href="validation.html">'
+    assert said in unescape(html)
+    plain = sections.glance(replace(told, pages=(), trust=None))._repr_html_()
+    assert words("front_sure_untested") in unescape(plain)
