@@ -16,7 +16,6 @@ import pytest
 
 import attribution
 from attribution import Hazard, Journeys, LastTouch, Linear, Markov, Shapley, TimeDecay
-from attribution.credit import Credit
 from attribution.decide.costs import cost_rows
 from attribution.decide.lines import paid_lines
 from attribution.decide.records import read_records
@@ -28,10 +27,10 @@ from attribution.model import Model
 from attribution.names import BLOCKS, COST_KINDS, ORGANIC, UNALLOCATED, UNATTRIBUTED
 from attribution.numerics import jackknife
 from attribution.store.store import Store
-from attribution.tally import Tally
 from attribution.workspace import Workspace, read_workspace
 from tests.brand import KEY, sample_brand
 from tests.decide.brands import brand, busy, cost, crowded, line, ms, refund, sale, session, touch
+from tests.decide.sceptic import Sceptic
 from tests.strategies import HOSTILE_NAMES
 
 MODELS = [LastTouch(), Linear(), Markov(), Shapley()]
@@ -626,18 +625,6 @@ def test_what_cannot_be_asked_is_refused(crowd: Workspace) -> None:
 
 
 # What would have come anyway -----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Sceptic:
-    """Half of what linear gives everybody; the rest would have come anyway."""
-
-    def tally(self, journeys: Journeys) -> Tally:
-        return Linear().tally(journeys)
-
-    def credit(self, tally: Tally) -> Credit:
-        found = Linear().credit(tally)
-        return replace(found, amounts=found.amounts / 2, organic=found.amounts.sum(axis=0) / 2)
 
 
 def test_organic_bears_its_goods_and_channels_what_was_paid_to_be_seen(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from attribution import CounterfactualShapley, Hazard, Journeys, LastTouch, Line
 from attribution.decide.ledger import Ledger, ledger
 from attribution.model import tallies
 from attribution.names import ORGANIC, UNATTRIBUTED
+from tests.decide.sceptic import Sceptic
 from tests.models import hazard_twin as twin
 
 HAZARDS = (
@@ -194,18 +195,6 @@ def test_the_main_source_may_be_organic():
 
 
 # ---------------------------------------------------------------------- other models
-
-
-@dataclass(frozen=True)
-class Sceptic:
-    """Half of what linear gives everybody; the rest would have come anyway."""
-
-    def tally(self, journeys):
-        return Linear().tally(journeys)
-
-    def credit(self, tally):
-        found = Linear().credit(tally)
-        return replace(found, amounts=found.amounts / 2, organic=found.amounts.sum(axis=0) / 2)
 
 
 @settings(max_examples=10, deadline=None)
