@@ -22,12 +22,15 @@ from attribution.decide import closing
 from attribution.decide.closing import BOOKED, changed_since, close, closings, restated
 from attribution.decide.ledger import ledger, open_orders
 from attribution.errors import ConfigError, DataError, StoreError
+from attribution.models.hazard import Hazard
 from attribution.models.heuristic import FirstTouch, LastTouch, Linear
 from attribution.models.markov import Markov
 from attribution.models.shapley import Shapley
+from attribution.names import ORGANIC
 from attribution.numerics import largest_remainder
 from tests.brand import run, sample_brand
 from tests.decide.books import Brand, Order, moments, orders, touches
+from tests.decide.sceptic import Sceptic
 from tests.strategies import examples
 
 MODELS = [LastTouch(), Linear(), Markov(), Shapley()]
@@ -250,6 +253,29 @@ def test_models_may_change_between_closings(tmp_path):
         ("douyin:2", "restatement"): ["FirstTouch", "Linear"],
         ("douyin:3", "order"): ["FirstTouch", "Linear"],
     }
+    check_books(workspace)
+
+
+def test_organic_parts_are_closed_and_restated_like_touchpoints(tmp_path):
+    """A period closed before any model knew organic orders stays as it was, beside one after."""
+    workspace = closed(tmp_path, models=[LastTouch()])
+    state = {"1": OCTOBER, "2": Order(1_001, "2026-11-05 10:00:00")}
+    touches = [*TOUCHES, ("ann", "s2", "2026-11-04 10:00:00")]
+    workspace = Brand(state, touches).ingested(tmp_path)
+    close(workspace, "2026-11", {"half": Sceptic(), "rates": Hazard("3D")})
+    done = closings(workspace)
+    assert ORGANIC not in set(done[0].entries["channel"])
+    half = done[1].entries[done[1].entries["model"] == "half"]
+    assert half["place"].tolist() == [0, 1]
+    assert half["channel"].iloc[0] == ORGANIC
+    assert half["gross_fen"].min() > 0
+    state = {"1": replace(OCTOBER, refunds=[100]), "2": replace(state["2"], refunds=[301])}
+    workspace = Brand(state, touches).ingested(tmp_path)
+    close(workspace, "2026-12", {"half": Sceptic()})
+    moved = closings(workspace)[2].entries
+    moved = moved[(moved["order_id"] == "douyin:2") & (moved["model"] == "half")]
+    assert moved["channel"].tolist() == half["channel"].tolist()
+    assert moved["net_fen"].sum() == -301
     check_books(workspace)
 
 

@@ -9,6 +9,7 @@ from html import unescape
 import pytest
 
 from attribution.decide.changes import Snapshot, changes
+from attribution.names import ORGANIC
 from attribution.present import diff_sections as sections
 from attribution.present.diff_sections import DiffReport
 from attribution.present.words import LANGUAGES, words_in
@@ -138,3 +139,12 @@ def test_hostile_names_are_only_names() -> None:
     html = html_of(replace(report_on(before, after), title=HOSTILE, source=HOSTILE))
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 5
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_would_have_come_anyway_stands_by_its_word(language: str) -> None:
+    after = {"x": (DAY, 60_000, {"a": 350_00, ORGANIC: 250_00})}
+    report = report_on(kept(OLD), kept(after), language)
+    html = html_of(report)
+    assert report.words("organic") in html
+    assert ORGANIC not in html

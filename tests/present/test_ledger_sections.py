@@ -16,11 +16,13 @@ import attribution
 from attribution.decide.closing import close, closings, restated
 from attribution.decide.days import Days
 from attribution.decide.reconciled import reconciled
+from attribution.names import ORGANIC, UNATTRIBUTED
 from attribution.present import ledger_sections as sections
 from attribution.present.ledger_sheets import ledger_sheets, save_ledger
 from attribution.present.text import yuan
 from attribution.present.words import LANGUAGES, words_in
 from tests.brand import sample_brand
+from tests.decide.sceptic import Sceptic
 from tests.present import made_ledger
 from tests.present.made_ledger import HOSTILE, report_of
 from tests.strategies import HOSTILE_NAMES
@@ -282,3 +284,31 @@ def test_amounts_without_tax_stand_beside_those_with_it(made_workspace):
     found = report_of(made_workspace, tax_rate="0.13")
     total = table_of(sections.by_channel(found))[-1]
     assert total[-1] == f"{sum(round(n / 1.13) for n in (99_900, 3_766, 700)) / 100:.2f}"
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Organic"), ("zh", "自然成交")])
+def test_what_would_have_come_anyway_stands_by_its_word(made_workspace, language, word):
+    given = report_of(made_workspace, language)
+    models = {"Linear": attribution.Linear(), "half": Sceptic()}
+    book = attribution.ledger(attribution.open_journeys(made_workspace), models)
+    report = replace(given, ledger=book, headline="half")
+    html = whole(report)
+    assert ORGANIC not in html
+    assert UNATTRIBUTED not in html
+    rows = table_of(sections.by_channel(report))
+    assert [row[0] for row in rows[-3:-1]] == [word, report.words("unattributed")]
+    anyway = int(report.totals.set_index("channel")["net_fen"][ORGANIC])
+    assert anyway > 0
+    assert rows[-3][4] == report.fen(anyway)
+    assert report.money(anyway) in sections.opening(report)._repr_html_()
+    assert report.rows[-2:] == [ORGANIC, UNATTRIBUTED]
+    cells = {
+        report.words(name): {str(each) for column in sheet.columns for each in column.values}
+        for name in ("workbook_sources", "workbook_channels", "workbook_residual")
+        for sheet in ledger_sheets(report)
+        if sheet.name == report.words(name)
+    }
+    assert len(cells) == 3
+    for each in cells.values():
+        assert word in each
+        assert ORGANIC not in each

@@ -16,6 +16,7 @@ from attribution.decide.changes import Changes, Snapshot, changes, snapshot
 from attribution.decide.days import Days
 from attribution.decide.roi import roi
 from attribution.evaluate.gates import Finding, Outcome
+from attribution.names import ORGANIC
 from attribution.present import overview_sections as sections
 from attribution.present.overview_sections import OverviewReport
 from attribution.present.words import LANGUAGES, words_in
@@ -23,6 +24,7 @@ from attribution.store.quality import quality_of
 from attribution.workspace import Workspace
 from tests.brand import sample_brand
 from tests.decide.brands import brand, busy, cost, crowded, sale, touch
+from tests.decide.sceptic import Sceptic, doubted
 
 HOSTILE = "=<script>alert('x')</script>&{0} ‮😀"
 PAGES = ("roi", "claims", "model_comparison", "data_quality", "diff")
@@ -232,3 +234,22 @@ def test_the_verdict_on_models_stands_beside_how_sure_the_figures_are(
     assert said in unescape(html)
     plain = sections.glance(replace(told, pages=(), trust=None))._repr_html_()
     assert words("front_sure_untested") in unescape(plain)
+
+
+def test_what_would_have_come_anyway_is_told_apart(english: OverviewReport, tmp_path: Path) -> None:
+    found = roi(
+        attribution.open_journeys(doubted(tmp_path)), [LastTouch(), Sceptic()], headline="Sceptic"
+    )
+    for language, word in (("en", "Organic"), ("zh", "自然成交")):
+        report = replace(english, roi=found, words=words_in(language, minor=100))
+        html = html_of(report)
+        assert ORGANIC not in html
+        rows = rows_of(sections.who_and_what_changed(report)._repr_html_())
+        row = next(row for row in rows if row[0] == word)
+        assert row[2] == report.words.written(5_000.0, report.unit)
+        # Of 130 yuan 50 were caused, 50 would have come anyway, and 30 nobody knows.
+        caused = report.words("front_sure_caused")
+        assert f"<b>{report.words.percent(50 / 130, 1)}</b><span>{caused}" in html
+    # Models part by all that one takes for organic.
+    assert report.wide.index.tolist() == ["Douyin · Search"]
+    assert sections._furthest(report.known)[0] == pytest.approx(0.5)

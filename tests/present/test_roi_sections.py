@@ -10,16 +10,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import attribution
 from attribution import LastTouch, Linear, Shapley
 from attribution.decide.earned import Earned, earned
+from attribution.decide.roi import roi
 from attribution.decide.sessions import minute_books, product_books, session_books
-from attribution.names import COST_KINDS
+from attribution.names import COST_KINDS, ORGANIC
 from attribution.present import roi_sections as sections
 from attribution.present.roi_sections import RoiReport
 from attribution.present.words import LANGUAGES, words_in
 from attribution.workspace import Workspace
 from tests.brand import sample_brand
 from tests.decide.brands import brand, busy, cost, crowded, sale, session, touch
+from tests.decide.sceptic import Sceptic, doubted
 
 HOSTILE = "=<script>alert('x')</script>&{0} ‮😀"
 ALL = (
@@ -255,3 +258,17 @@ def test_what_platforms_print_stands_beside_what_is_left_of_it(
     assert {row[0] for row in rows_of(bare)} == set(found.printed["claimer"])
     none = sections.as_printed(report, found.printed.iloc[:0], found.claims)._repr_html_()
     assert report.words("roi_printed_none") in none
+
+
+def test_what_would_have_come_anyway_is_no_channel(english: RoiReport, tmp_path: Path) -> None:
+    found = roi(
+        attribution.open_journeys(doubted(tmp_path)), [LastTouch(), Sceptic()], headline="Sceptic"
+    )
+    report = replace(english, roi=found)
+    assert report.channels["channel"].tolist() == ["Douyin · Search"]
+    html = sections.by_channel(report)._repr_html_()
+    assert ORGANIC not in html
+    row = next(row for row in rows_of(html) if row[0] == "Organic")
+    anyway = report.lead.set_index("channel")["net_expected_fen"][ORGANIC]
+    assert row[1] == report.yuan(anyway) == report.yuan(5_000)
+    assert "no verdict" in row[-1]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attribution import Journeys, compare, default_models, usable_models
+from attribution import Journeys, Linear, compare, default_models, usable_models
 from attribution.model import example_journeys
 from attribution.names import UNATTRIBUTED
 from attribution.present import (
@@ -24,6 +24,7 @@ from attribution.present import (
 from attribution.present.report import Report
 from attribution.present.tables import guarded
 from attribution.present.words import LANGUAGES, Words, words_in
+from tests.decide.sceptic import Sceptic
 
 
 def report_on(
@@ -299,3 +300,19 @@ def test_channels_called_like_nodes_of_the_graph_are_drawn() -> None:
     text = whole(report_on(counted(["NULL > START", "CONVERSION"], [4, 2], [1, 1])))
     assert "“NULL”" in text
     assert text.count("<figure>") == 7
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_would_have_come_anyway_has_a_row_of_its_own(language: str):
+    journeys = example_journeys()
+    comparison = compare(journeys, {"Linear": Linear(), "half": Sceptic()}, 0.95)
+    report = Report(
+        journeys, comparison, (), words_in(language), headline="half", source="", lookback=""
+    )
+    html = credit_sections.credit_by_model(report)._repr_html_()
+    assert report.words("organic") in html
+    assert report.words("why_organic") in unescape(html)
+    opening = comparison_sections.opening(report)._repr_html_()
+    plain = replace(report, comparison=compare(journeys, [Linear()]), headline="Linear")
+    assert report.words("organic") not in credit_sections.credit_by_model(plain)._repr_html_()
+    assert opening != comparison_sections.opening(plain)._repr_html_()
