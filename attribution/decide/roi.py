@@ -115,8 +115,8 @@ class Roi:
         lead = inner[inner["model"] == self.headline]
         count = len(self.ledger.models)
         profitable = lead["channel"].map(above).to_numpy(int)
-        unseen = lead["channel"].map(by_channel["orders"].max() == 0).to_numpy(bool)
-        unseen &= (lead["low_fen"] == lead["high_fen"]).to_numpy(bool)
+        nothing = lead["channel"].map(by_channel["orders"].max() == 0).to_numpy(bool)
+        unseen = nothing & (lead["low_fen"] == lead["high_fen"]).to_numpy(bool)
         clear = ((lead["low_fen"] > 0) | (lead["high_fen"] < 0)).to_numpy(bool)
         verdict = np.select(
             [unseen, ~clear, profitable == count, profitable == 0],
