@@ -37,7 +37,7 @@ from attribution.names import BLOCKS, ORGANIC, UNALLOCATED, UNATTRIBUTED, VALUE
 from attribution.numerics import jackknife, largest_remainder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -143,6 +143,18 @@ class Roi:
             spread = np.array([row["low_fen"], row["high_fen"]]) - row["net_expected_fen"]
         sums["low_fen"], sums["high_fen"] = sums["contribution_expected_fen"] + spread
         return sums
+
+    def priced(self, journeys: StoreJourneys) -> Iterator[Journeys]:
+        """Yield the journeys of these books with every order worth its expected net.
+
+        Orders of other days are worth nothing, and stay in: what a model finds in all of them says
+        more of each. So a model's `value` is of the same money as `net_expected_fen` here.
+        """
+        worth = self.ledger.orders.set_index("order_id")["net_expected_fen"].astype(float)
+        for batch in every_order(journeys):
+            none = np.zeros(len(batch))
+            known = none if batch.order_id is None else worth.reindex(batch.order_id).fillna(0.0)
+            yield replace(batch, values={VALUE: np.asarray(known)})
 
     def check(self) -> None:
         """Prove that under every model all channels are all orders and all costs, to the fen.

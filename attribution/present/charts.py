@@ -13,6 +13,8 @@ from attribution.present.markup import joined
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from attribution.evaluate.causal import Estimate
+
 __all__ = [
     "Scale",
     "axis",
@@ -20,6 +22,7 @@ __all__ = [
     "claim_bar",
     "claim_days",
     "claim_mark",
+    "estimate_row",
     "legend_mark",
     "nice_scale",
     "range_marks",
@@ -111,19 +114,21 @@ def range_marks(
     headline: str,
     label: str,
     margin: float | None = None,
+    caused: Estimate | None = None,
 ) -> Markup:
     """Return one row: the band of all models, a mark for each, the headline model's dot on top.
 
     `figures` by model; `first` and `last` name the models drawn as arrows. One entry only is
     drawn as a hollow dot. The dot carries the headline model's interval, `margin` to either side,
-    as far as the axis goes.
+    as far as the axis goes. What is estimated as `caused` is no part of the band: a hollow diamond.
     """
     low, high = min(figures.values()), max(figures.values())
     middle = _ROW / 2
     parts = _grid(scale)
     whisker = [] if margin is None else [_whisker(scale, figures[headline], margin)]
     if len(figures) == 1:
-        return _svg(_ROW, [*parts, *whisker, _dot("hollow", scale.at(low))], label)
+        diamond = _estimated(scale, caused)
+        return _svg(_ROW, [*parts, *whisker, _dot("hollow", scale.at(low)), *diamond], label)
     parts.append(
         Markup('<rect class="band" x="{:.2f}%" width="{:.2f}%" y="{}" height="6"/>').format(
             scale.at(low), scale.at(high) - scale.at(low), middle - 3
@@ -139,14 +144,49 @@ def range_marks(
         parts.append(_triangle(scale.at(figures[first]), left=True))
     if last is not None:
         parts.append(_triangle(scale.at(figures[last]), left=False))
-    parts += [*whisker, _dot("mark", scale.at(figures[headline]))]
+    parts += [*whisker, _dot("mark", scale.at(figures[headline])), *_estimated(scale, caused)]
     return _svg(_ROW, parts, label)
 
 
-def _whisker(scale: Scale, middle: float, margin: float) -> Markup:
+def estimate_row(scale: Scale, caused: Estimate, text: str, label: str) -> Markup:
+    """Return one row with nothing but the diamond, and words beside it where there is room.
+
+    Off the axis there are the words alone, at its end.
+    """
+    parts, x = _grid(scale), scale.at(min(caused.figure, scale.high))
+    if caused.figure > scale.high:
+        return _svg(_ROW, [*parts, _text(f"{x:.2f}%", 15, text, anchor="end", kind="halo")], label)
+    right = x < 50
+    words = Markup('<svg x="{:.2f}%" overflow="visible" width="1" height="{}">{}</svg>').format(
+        x,
+        _ROW,
+        _text("10" if right else "-10", 15, text, anchor="start" if right else "end", kind="halo"),
+    )
+    return _svg(_ROW, [*parts, *_estimated(scale, caused), *([words] if text else [])], label)
+
+
+def _estimated(scale: Scale, caused: Estimate | None) -> list[Markup]:
+    if caused is None:
+        return []
+    whisker = (
+        []
+        if caused.margin is None
+        else [_whisker(scale, caused.figure, caused.margin, kind="interval caused")]
+    )
+    return [*whisker, _diamond(f"{scale.at(caused.figure):.2f}%")]
+
+
+def _diamond(x: str) -> Markup:
+    return Markup(
+        '<svg x="{}" y="{}" overflow="visible" width="1" height="1">'
+        '<path class="diamond" d="M0 -5 L5 0 L0 5 L-5 0 Z"/></svg>'
+    ).format(x, _ROW / 2)
+
+
+def _whisker(scale: Scale, middle: float, margin: float, kind: str = "interval") -> Markup:
     ends = (max(scale.low, middle - margin), min(scale.high, middle + margin))
-    return Markup('<line class="interval" x1="{:.2f}%" x2="{:.2f}%" y1="{y}" y2="{y}"/>').format(
-        *(scale.at(end) for end in ends), y=_ROW / 2
+    return Markup('<line class="{}" x1="{:.2f}%" x2="{:.2f}%" y1="{y}" y2="{y}"/>').format(
+        kind, *(scale.at(end) for end in ends), y=_ROW / 2
     )
 
 
@@ -166,7 +206,10 @@ def value_bar(scale: Scale, value: float, label: str, margin: float | None = Non
 
 
 def legend_mark(kind: str) -> Markup:
-    """Return a legend's mark: "first", "last", "other", "headline", "interval" or "band"."""
+    """Return a legend's mark.
+
+    "first", "last", "other", "headline", "interval", "band", "caused" or "caused interval".
+    """
     half = _ROW / 2
     drawn = {
         "first": _triangle(50, left=True),
@@ -180,6 +223,11 @@ def legend_mark(kind: str) -> Markup:
         "band": Markup('<rect class="band" x="0" width="100%" y="{}" height="6"/>').format(half - 3)
         + _vertical("cap", 0, half - 5, half + 5)
         + _vertical("cap", 100, half - 5, half + 5),
+        "caused": _diamond("50%"),
+        "caused interval": Markup(
+            '<line class="interval caused" x1="0" x2="100%" y1="{0}" y2="{0}"/>'
+        ).format(half)
+        + _diamond("50%"),
     }[kind]
     return Markup('<svg height="12" viewBox="0 5 22 12" aria-hidden="true">{}</svg>').format(drawn)
 

@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from attribution.evaluate.causal import Estimate
 from attribution.models.heuristic import FirstTouch, LastTouch
 from attribution.models.markov import Markov
 from attribution.names import ORGANIC, UNATTRIBUTED
+from attribution.notes import NoteKind
 from attribution.present import charts
 from attribution.present.markup import Fragment, figure, joined, page, row, section, table
-from attribution.present.report import DEPENDS, DEPENDS_RANKS, HOLDS, WEIGHTY, Report, nothing
+from attribution.present.report import (
+    DEPENDS,
+    DEPENDS_RANKS,
+    HOLDS,
+    WEIGHTY,
+    Report,
+    nothing,
+    sentences,
+    why_silent,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +46,8 @@ def credit_by_model(report: Report) -> Fragment:
     lost = [max(each.values()) for each in apart]
     figures = {name: _line(report.channels.T[name]) for name in shown}
     margins = {name: report.margin(report.headline, [name]) for name in shown}
+    others = words("other_channels", count=len(rest))
     if len(rest):
-        others = words("other_channels", count=len(rest))
         figures[others] = _line(rest.sum())
         margins[others] = report.margin(report.headline, list(rest.index))
     # Rows that are no channel must not flatten the channels: they are drawn where they fit.
@@ -46,8 +57,15 @@ def credit_by_model(report: Report) -> Fragment:
         for name in shown
         for side in (-1, 1)
     ]
+    members = {name: [name] for name in shown}
+    if len(rest):
+        members[others] = list(rest.index)
+    caused = {name: report.caused(channels) for name, channels in members.items()}
+    inner += [found.figure for name in shown if (found := caused[name]) is not None]
     reach = 3 * max(map(abs, inner))
-    fitting = [x for x in (*lost, *(_line(rest.sum()).values() if len(rest) else ())) if x <= reach]
+    outside = [*lost, *(_line(rest.sum()).values() if len(rest) else ())]
+    outside += [found.figure for found in (caused.get(others), report.organic) if found is not None]
+    fitting = [x for x in outside if x <= reach]
     scale = charts.nice_scale(min(inner), max([*inner, *fitting]))
     body, rows = [], []
     for name, line in figures.items():
@@ -61,8 +79,9 @@ def credit_by_model(report: Report) -> Fragment:
                     first,
                     last,
                     report.headline,
-                    _spoken(report, name, line, margins[name]),
+                    _spoken(report, name, line, margins[name], caused[name]),
                     margins[name],
+                    caused[name],
                 )
                 if max(line.values()) <= scale.high
                 else "",
@@ -76,7 +95,7 @@ def credit_by_model(report: Report) -> Fragment:
             ]
         )
         rows.append("" if known else "rest")
-    if any(report.organic_by_model.values()):
+    if any(report.organic_by_model.values()) or report.organic is not None:
         body.append(_organic_row(report, scale, first, last))
         rows.append("rest")
     if any(report.unattributed_by_model.values()):
@@ -100,14 +119,17 @@ def credit_by_model(report: Report) -> Fragment:
         name="plots",
     )
     caveat = Markup('<p class="caveat"><b>{}</b> {}</p>').format(
-        words("caveat_title"), words("caveat_text")
+        words("caveat_title"), words("caveat_text_hazard" if report.causes else "caveat_text")
     )
+    said = _causal_said(report)
+    note = Markup('<p class="after">{}</p>').format(said) if said else Markup("")
     return page(
         words.language,
         section(
             words("credit_kicker", unit=unit.label),
             _credit_title(report, shown),
             figure(_legend(report, first, last) + plot, report.interval_words if wide else ""),
+            note,
             caveat,
         ),
     )
@@ -118,15 +140,44 @@ def _organic_row(
 ) -> list[Markup | str]:
     """Return the row of orders that would have come anyway; most models know none."""
     words, unit, line = report.words, report.unit, report.organic_by_model
-    low, high = min(line.values()), max(line.values())
-    text = "–".join(words.written(end, unit) for end in (low, high))
-    spoken = _spoken(report, words("organic"), line)
-    mark = charts.range_marks(scale, line, first, last, report.headline, spoken)
-    if high > scale.high:
+    caused, low, high = report.organic, min(line.values()), max(line.values())
+    if not any(line.values()) and caused is not None:
+        text = words.written(caused.figure, unit)
+        spoken = f"{words('organic')}: {_caused_words(report, caused)} {unit.label}"
+        mark, high = charts.estimate_row(scale, caused, "", spoken), caused.figure
+        cells = ["" for _ in _margin_cell(report, report.margin(report.headline, [ORGANIC]))]
+        cells += ["", "", words("why_organic_hazard")]
+    else:
+        text = "–".join(words.written(end, unit) for end in (low, high))
+        spoken = _spoken(report, words("organic"), line, caused=caused)
+        mark = charts.range_marks(scale, line, first, last, report.headline, spoken, caused=caused)
+        cells = _margin_cell(report, report.margin(report.headline, [ORGANIC]))
+        cells += [_spread_cell(report, high - low, line[report.headline]), "", words("why_organic")]
+    if high > scale.high:  # off the axis: said in words, where there is no such column
         mark = Markup('<span class="beyond">{} {}</span>').format(text, unit.label)
-    margin = _margin_cell(report, report.margin(report.headline, [ORGANIC]))
-    spread = _spread_cell(report, high - low, line[report.headline])
-    return [words("organic"), mark, text, *margin, spread, "", words("why_organic")]
+    return [words("organic"), mark, text, *cells]
+
+
+def _causal_said(report: Report) -> str:
+    """Return why there are no diamonds, or what to know of those there are."""
+    words, found = report.words, report.beside
+    if found is None or found.credit is None or found.credit.caused is None:
+        return why_silent(words, found)
+    notes = [
+        words("hazard_note", note=words(f"note_{note.kind}", count=note.count, detail=note.detail))
+        for note in found.credit.caused.notes
+        if note.kind not in (NoteKind.FEW_TOUCHPOINTS, NoteKind.INSEPARABLE)
+    ]
+    if found.unstated:
+        notes.insert(0, words("hazard_unstated", count=len(found.unstated)))
+    return sentences(words, *notes)
+
+
+def _caused_words(report: Report, caused: Estimate) -> str:
+    text = f"{report.words('hazard')} {report.words.written(caused.figure, report.unit)}"
+    if caused.margin is None:
+        return text
+    return f"{text} ±{report.words.written(caused.margin, report.unit)}"
 
 
 def _unattributed_row(
@@ -189,6 +240,7 @@ def _legend(report: Report, first: str | None, last: str | None) -> Markup:
         ("other", words("legend_others")),
         _legend_headline(report),
         ("band", words("legend_band")),
+        _legend_caused(report),
     ]
     return Markup('<p class="legend">{}</p>').format(
         joined(
@@ -206,12 +258,29 @@ def _legend_headline(report: Report) -> tuple[str, str]:
     return "interval", words("legend_interval", model=model, level=report.level_words)
 
 
-def _spoken(report: Report, name: str, line: dict[str, float], margin: float | None = None) -> str:
+def _legend_caused(report: Report) -> tuple[str, str]:
+    if not report.causes:
+        return "caused", ""
+    if report.comparison.interval is None:
+        return "caused", report.words("legend_caused")
+    return "caused interval", report.words("legend_caused_interval", level=report.level_words)
+
+
+def _spoken(
+    report: Report,
+    name: str,
+    line: dict[str, float],
+    margin: float | None = None,
+    caused: Estimate | None = None,
+) -> str:
     words, unit = report.words, report.unit
     figures = {k: f"{words.model(k)} {words.written(v, unit)}" for k, v in line.items()}
     if margin is not None:
         figures[report.headline] += f" ±{words.written(margin, unit)}"
-    return f"{name}: {', '.join(figures.values())} {unit.label}"
+    said = list(figures.values())
+    if caused is not None:
+        said.append(_caused_words(report, caused))
+    return f"{name}: {', '.join(said)} {unit.label}"
 
 
 def _spread_cell(report: Report, width: float, base: float) -> Markup | str:
@@ -271,16 +340,23 @@ def _exact(report: Report) -> Markup:
     if len(rest):
         lines.append((words("other_channels", count=len(rest)), list(rest.index), "rest"))
     for name, word in ((ORGANIC, "organic"), (UNATTRIBUTED, "unattributed")):
-        if name in every:
+        if name in every or (name == ORGANIC and report.organic is not None):
             lines.append((words(word), [name], "rest"))
+    models, shows = list(report.wide.columns), report.causes
+    estimates = [report.caused(members) for _, members, _ in lines]
+    untold = report.beside.untold(report.measure) if report.beside is not None else None
+    if untold is not None:
+        lines.append((words("hazard_untold"), [], "rest"))
+        estimates.append(untold)
     lines.append((words("exact_total"), every, "sum"))
-    models = list(report.wide.columns)
+    estimates.append(Estimate(sum(found.figure for found in estimates if found is not None)))
     body = [
         [
             Markup('<td class="name" title="{0}">{0}</td>').format(name),
-            *(_tinted(report, model, members, plain=bool(kind)) for model in models),
+            *(_of_model(report, model, members, plain=bool(kind)) for model in models),
+            *([_of_causal(report, caused, members, plain=bool(kind))] if shows else []),
         ]
-        for name, members, kind in lines
+        for (name, members, kind), caused in zip(lines, estimates, strict=True)
     ]
     totals = report.journeys.amounts().sum(axis=0)
     legend = Markup(
@@ -294,14 +370,17 @@ def _exact(report: Report) -> Markup:
             model=words.model(report.headline),
         ),
     )
+    if shows:
+        legend += Markup('<p class="after">{}</p>').format(words("exact_legend_hazard"))
+    heads = [words.model(model) for model in models] + ([words("hazard")] if shows else [])
     return section(
         f"{words('exact_kicker')} · {unit.label}",
         words("exact_title", total=report.amount(totals[0], totals[1])),
         figure(
             table(
-                [words("channel"), *(words.model(m) for m in models)],
+                [words("channel"), *heads],
                 body,
-                kinds=["name", *("" for _ in models)],
+                kinds=["name", *("" for _ in heads)],
                 rows=[k for *_, k in lines],
             )
         ),
@@ -309,12 +388,28 @@ def _exact(report: Report) -> Markup:
     )
 
 
-def _tinted(report: Report, model: str, members: list[str], *, plain: bool) -> Markup:
-    """Return a model's figure for some rows together; pointed at, it shows its interval."""
+def _of_model(report: Report, model: str, members: list[str], *, plain: bool) -> Markup:
+    """Return a model's figure for some rows together; "–" where it knows of none of them."""
+    known = [name for name in members if name in report.wide.index]
+    if not known:
+        return Markup("<td>–</td>")
+    figure = Estimate(float(report.wide.loc[known, model].sum()), report.margin(model, known))
+    return _tinted(report, figure, known, plain=plain)
+
+
+def _of_causal(
+    report: Report, caused: Estimate | None, members: list[str], *, plain: bool
+) -> Markup:
+    """Return the causal model's figure for some rows together; "–" where it says nothing."""
+    known = [name for name in members if name in report.wide.index]
+    return Markup("<td>–</td>") if caused is None else _tinted(report, caused, known, plain=plain)
+
+
+def _tinted(report: Report, figure: Estimate, members: list[str], *, plain: bool) -> Markup:
+    """Return a figure, tinted by the headline's for these rows; pointed at, with its interval."""
     words, unit = report.words, report.unit
-    line = report.wide.loc[members].sum()
-    value, base = float(line[model]), float(line[report.headline])
-    margin = report.margin(model, members)
+    value, margin = figure
+    base = float(report.wide.loc[members, report.headline].sum())
     title, style = Markup(""), Markup("")
     if margin is not None:
         ends = (words.written(end, unit) for end in (value - margin, value + margin))

@@ -11,14 +11,15 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from attribution.model import label
+from attribution.models.hazard import Hazard
 from attribution.models.heuristic import FirstTouch, LastTouch
-from attribution.names import ORGANIC, RESERVED, UNALLOCATED, UNATTRIBUTED, __version__
+from attribution.names import ORGANIC, RESERVED, UNALLOCATED, UNATTRIBUTED, VALUE, __version__
 from attribution.present import charts
 from attribution.present.curves import hatching
 from attribution.present.diff_sections import WHY
 from attribution.present.markup import Fragment, figure, joined, page, row, section, style, table
 from attribution.present.money_charts import Bar, bar_row, day_columns, mark
-from attribution.present.report import DEPENDS, WEIGHTY, sentences
+from attribution.present.report import DEPENDS, WEIGHTY, sentences, why_silent
 from attribution.present.roi_sections import KINDS
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from attribution.decide.changes import Changes
     from attribution.decide.claims import Claims
     from attribution.decide.roi import Roi
+    from attribution.evaluate.causal import Causal, Estimate
     from attribution.evaluate.gates import Finding
     from attribution.present.words import Unit, Words
     from attribution.store.quality import Quality
@@ -66,6 +68,8 @@ class OverviewReport:
         The brand; what was read.
     trust
         Which model to trust; None where nobody has looked.
+    causal
+        What the causal model says of the same money; None where it was not asked.
     """
 
     roi: Roi
@@ -78,6 +82,7 @@ class OverviewReport:
     title: str = ""
     source: str = ""
     trust: Finding | None = None
+    causal: Causal | None = None
 
     @cached_property
     def total(self) -> pd.Series[float]:
@@ -113,6 +118,20 @@ class OverviewReport:
     def credited(self) -> float:
         """Expected net that the headline model credits to channels."""
         return float(self.wide[self.roi.headline].sum())
+
+    @cached_property
+    def beside(self) -> Causal | None:
+        """The causal model beside the others; None where it is one of them, or was not asked."""
+        return None if label(Hazard()) in self.roi.ledger.models else self.causal
+
+    @property
+    def causes(self) -> bool:
+        """Whether it says anything."""
+        return self.beside is not None and self.beside.credit is not None
+
+    def caused(self, name: str) -> Estimate | None:
+        """Return what it says of a row; None where it says nothing."""
+        return None if self.beside is None else self.beside.estimate([name], VALUE)
 
     def claimer(self, claimer: str) -> str:
         """Return what a claimer is called."""
@@ -446,7 +465,10 @@ def _who(report: OverviewReport) -> Markup:
     known = [label(FirstTouch()), label(LastTouch())]
     first, last = (name if name in wide.columns else None for name in known)
     reach = report.lead["net_high_fen"].reindex(shown.index).max()
-    scale = charts.nice_scale(0.0, max(float(shown.to_numpy().max()), float(reach)), 4)
+    caused = {name: report.caused(str(name)) for name in shown.index}
+    diamonds = [found.figure for found in caused.values() if found is not None]
+    ends = [float(shown.to_numpy().max()), float(reach), *diamonds]
+    scale = charts.nice_scale(0.0, max(ends), 4)
     unit, net = report.unit, float(report.total["net_expected_fen"])
     body, kinds = [], []
     for name, line in shown.T.to_dict().items():
@@ -455,11 +477,14 @@ def _who(report: OverviewReport) -> Markup:
         said = words("front_who_spoken", name=name, amount=words.written(line[lead], unit),
                      low=words.written(min(line.values()), unit),
                      high=words.written(max(line.values()), unit), unit=unit.label)  # fmt: skip
+        found = caused[name]
+        if found is not None:
+            said += words("front_who_caused", amount=words.written(found.figure, unit))
         best, worst = int(ranks.T[name].min()), int(ranks.T[name].max())
         body.append(
             [
                 Markup('<td class="name" title="{0}">{0}</td>').format(name),
-                charts.range_marks(scale, line, first, last, lead, said, margin),
+                charts.range_marks(scale, line, first, last, lead, said, margin, found),
                 words.written(line[lead], unit),
                 words("roi_span", low=words.written(mine["net_low_fen"], unit),
                       high=words.written(mine["net_high_fen"], unit)),
@@ -475,9 +500,10 @@ def _who(report: OverviewReport) -> Markup:
         kinds.append("rest")
     for name in RESERVED:
         apart = float(report.lead["net_expected_fen"].get(name, 0.0))
-        if apart:
-            body.append([words.row(name), "", words.written(apart, unit), "",
-                         words.percent(apart / net, 1), ""])  # fmt: skip
+        drawn = _organic(report, scale) if name == ORGANIC else Markup("")
+        if apart or drawn:
+            body.append([words.row(name), drawn, words.written(apart, unit) if apart else "–", "",
+                         words.percent(apart / net, 1) if apart else "–", ""])  # fmt: skip
             kinds.append("rest")
     body.append([words("front_total"), "", words.written(net, unit), "", words.percent(1.0, 1), ""])
     kinds.append("sum")
@@ -494,7 +520,8 @@ def _who(report: OverviewReport) -> Markup:
         ("interval", words("legend_interval", model=words.model(lead), level=level)),
         ("first", words("legend_first") if first else ""),
         ("last", words("legend_last") if last else ""),
-        ("band", words("legend_band")),
+        ("band", words("front_band", count=len(wide.columns))),
+        ("caused", words("legend_caused") if report.causes else ""),
     ]
     marks = Markup('<p class="legend">{}</p>').format(
         joined(
@@ -514,8 +541,20 @@ def _who(report: OverviewReport) -> Markup:
     return section(
         words("front_who_kicker"),
         title,
-        figure(marks + grid, words("front_who_note")),
+        figure(
+            marks + grid,
+            sentences(words, words("front_who_note"), why_silent(words, report.beside)),
+        ),
     )
+
+
+def _organic(report: OverviewReport, scale: charts.Scale) -> Markup:
+    """Return the diamond of what would have come anyway; nothing where there is no such order."""
+    words, found = report.words, report.caused(ORGANIC)
+    if found is None or found.figure <= 0:
+        return Markup("")
+    told = words("only_hazard", amount=words.written(found.figure, report.unit))
+    return charts.estimate_row(scale, found, told, f"{words('organic')}: {told}")
 
 
 def _changed(report: OverviewReport) -> Markup:

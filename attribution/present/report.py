@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attribution.model import label
+from attribution.models.hazard import Hazard
 from attribution.names import DEFAULT_TIMEZONE, ORGANIC, UNATTRIBUTED, VALUE
 from attribution.present.markup import section
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
+    from attribution.evaluate.causal import Causal, Estimate
     from attribution.evaluate.compare import Comparison
     from attribution.journeys import Journeys
     from attribution.model import Model
@@ -34,6 +36,7 @@ __all__ = [
     "nothing",
     "sentences",
     "source_text",
+    "why_silent",
 ]
 
 HOLDS = 0.40  # a spread within this share of the headline figure
@@ -42,6 +45,15 @@ DEPENDS_RANKS = 5  # ... or ranks this far apart
 WEIGHTY = 0.02  # share of what is credited below which a channel makes no title
 SHOWN_CHANNELS = 10
 
+
+# Why the causal model says nothing.
+_SILENT = {
+    "no_orders": "hazard_no_orders",
+    "no_times": "hazard_no_times",
+    "no_nulls": "hazard_no_nulls",
+    "no_time": "hazard_no_time",
+    "no_maximum": "hazard_no_maximum",
+}
 
 # What a store's money columns are called; a file's has no name of its own.
 _MEASURES = {
@@ -77,6 +89,8 @@ class Report:
     level, money
         Of a store: the level of the channel tree that is credited, and the money column; empty
         for files.
+    causal
+        What the causal model says beside those compared; None where it was not asked.
     """
 
     journeys: Journeys
@@ -90,6 +104,7 @@ class Report:
     tz: str = DEFAULT_TIMEZONE
     level: str = ""
     money: str = ""
+    causal: Causal | None = None
 
     @cached_property
     def measure(self) -> str:
@@ -121,6 +136,26 @@ class Report:
     def margin(self, model: str, names: Sequence[str]) -> float | None:
         """Return half the width of the interval of what a model gives these rows together."""
         return self.comparison.credits[model].margin(names, self.measure)
+
+    @cached_property
+    def beside(self) -> Causal | None:
+        """The causal model beside those compared; None where it is one of them, or not asked."""
+        return self.causal if self.named(Hazard) is None else None
+
+    @property
+    def causes(self) -> bool:
+        """Whether it says anything."""
+        return self.beside is not None and self.beside.credit is not None
+
+    def caused(self, names: Sequence[str]) -> Estimate | None:
+        """Return what it says of these rows together; None where it says nothing."""
+        return None if self.beside is None else self.beside.estimate(names, self.measure)
+
+    @cached_property
+    def organic(self) -> Estimate | None:
+        """What would have come anyway, by the causal model; None where it knows of nothing such."""
+        found = self.caused([ORGANIC])
+        return found if found is not None and found.figure > 0 else None
 
     @property
     def interval_words(self) -> str:
@@ -221,6 +256,11 @@ class Report:
         if hours < 24 or hours % 24:
             return self.words("hours", n=f"{hours:g}")
         return self.words("days", n=f"{hours / 24:g}")
+
+
+def why_silent(words: Words, causal: Causal | None) -> str:
+    """Return why the causal model says nothing; empty where it does, or was not asked."""
+    return words(_SILENT[causal.reason]) if causal is not None and causal.reason else ""
 
 
 def source_text(words: Words, inputs: Sequence[str | Mapping[str, str]]) -> str:

@@ -121,6 +121,24 @@ def test_every_level_adds_up_to_the_same(crowd: Workspace, sample: Workspace) ->
             assert len({rows[name].sum() for rows in found}) == 1
 
 
+def test_journeys_are_priced_as_the_books_are(crowd: Workspace) -> None:
+    opened = attribution.open_journeys(crowd, value="net_fen")
+    found = roi(opened, MODELS, since="2026-11-09", until="2026-11-10")
+    worth = found.ledger.orders.set_index("order_id")["net_expected_fen"].to_dict()
+    every = list(attribution.open_orders(crowd))
+    priced = list(found.priced(opened))
+    seen = {}
+    for one, other in zip(every, priced, strict=True):
+        assert one.conversions.tolist() == other.conversions.tolist()
+        assert set(other.values) == {"value"}
+        rows = zip(other.order_id, other.conversions, other.values["value"], strict=True)
+        for order, count, value in rows:
+            assert value == (worth.get(order, 0) if count else 0)
+            seen[order] = value
+    assert 0 < len(worth) < sum(int(batch.conversions.sum()) for batch in every)
+    assert worth.keys() <= seen.keys()
+
+
 def test_money_that_stands_twice_or_not_at_all_is_found(crowd: Workspace) -> None:
     found = of(crowd)
     book, named = found.ledger, found.channels["channel"] == LIVE

@@ -15,6 +15,7 @@ from attribution import LastTouch, Linear, Shapley
 from attribution.decide.changes import Changes, Snapshot, changes, snapshot
 from attribution.decide.days import Days
 from attribution.decide.roi import roi
+from attribution.evaluate.causal import Causal, causal
 from attribution.evaluate.gates import Finding, Outcome
 from attribution.names import ORGANIC
 from attribution.present import overview_sections as sections
@@ -38,6 +39,7 @@ def report_on(workspace: Workspace, language: str = "en", **days: str) -> Overvi
     return OverviewReport(
         found, attribution.claims(store), quality_of(store), None,
         words_in(language, minor=100), ("", ""), PAGES, "Acme", "a source",
+        causal(found.priced(journeys)),
     )  # fmt: skip
 
 
@@ -99,9 +101,40 @@ def test_who_brought_it_closes_and_is_the_frame_s(english: OverviewReport) -> No
         assert number(row[2]) == pytest.approx(wanted[name] / 100, abs=0.5)
         assert number(row[4]) == pytest.approx(100 * wanted[name] / wanted.sum(), abs=0.05)
     total = next(row for row in rows if row[0] == "Expected net, all")
-    parts = [row for row in rows if len(row) == 6 and row is not total]
+    parts = [row for row in rows if len(row) == 6 and row is not total and row[2] != "–"]
     assert sum(number(row[2]) for row in parts) == pytest.approx(number(total[2]), abs=len(parts))
     assert sum(number(row[4]) for row in parts) == pytest.approx(100, abs=0.6)
+
+
+def test_the_causal_model_stands_beside_the_others(english: OverviewReport) -> None:
+    html = sections.who_and_what_changed(english)._repr_html_()
+    credit = english.causal.credit
+    frame = credit.frame().set_index("channel")
+    lead = english.roi.channels[english.roi.channels["model"] == english.roi.headline]
+    assert frame["value"].sum() == pytest.approx(lead["net_expected_fen"].sum())  # the same money
+    shown = {row[0]: row for row in rows_of(html) if len(row) == 6}
+    assert shown["Organic"][1].startswith("only Hazard gives ")
+    given = number(shown["Organic"][1].removeprefix("only Hazard gives "))
+    assert given == pytest.approx(frame["value"]["(organic)"] / 100, abs=0.5)
+    assert shown["Organic"][2:] == ["–", "", "–", ""]
+    stated = set(credit.effects.dropna()["channel"]) & shown.keys()
+    assert 0 < len(stated) < len(credit.channels)
+    spoken = dict(re.findall(r'aria-label="([^":]+): [^"]*, by Hazard ([\d,.]+)"', html))
+    assert spoken.keys() == stated
+    for name, amount in spoken.items():
+        assert number(amount) == pytest.approx(frame["value"][name] / 100, abs=0.5)
+    assert html.count('class="diamond"') == 2 + len(stated)  # in the legend, and organic
+    before = sections.who_and_what_changed(replace(english, causal=None))._repr_html_()
+    assert "azard" not in before
+    assert [row for row in rows_of(html) if row[0] != "Organic"] == rows_of(before)
+
+
+def test_why_there_is_no_causal_model_is_said(english: OverviewReport) -> None:
+    silent = replace(english, causal=Causal(None, "no_nulls"))
+    html = sections.who_and_what_changed(silent)._repr_html_()
+    assert "No Hazard: without people who did not order" in html
+    assert 'class="diamond"' not in html
+    assert "Organic" not in html
 
 
 def test_what_changed_closes(changed: OverviewReport) -> None:
@@ -150,7 +183,7 @@ def test_attention_is_five_things_at_most_each_with_a_way_on(english: OverviewRe
 def test_both_languages_are_complete(sample: Workspace, language: str) -> None:
     told = re.sub(r"<[^>]+>", " ", html_of(report_on(sample, language)))
     other = r"[a-z]{4,}" if language == "zh" else "[，。；：？（）]"
-    assert set(re.findall(other, told)) <= {"attribution", "source"}
+    assert set(re.findall(other, told)) <= {"attribution", "source", "azard"}
     assert "{" not in told
 
 
@@ -181,7 +214,7 @@ def test_ten_thousand_streamers_stay_readable(tmp_path: Path) -> None:
     html = html_of(report_on(crowded(tmp_path, 10_000)))
     assert len(html) < 60_000
     assert "other channels" in html
-    rows = [row for row in rows_of(html) if len(row) == 6]
+    rows = [row for row in rows_of(html) if len(row) == 6 and row[2] != "–"]
     assert len(rows) <= 10 + 2 + 2
     total = number(rows[-1][2])
     assert sum(number(row[2]) for row in rows[:-1]) == pytest.approx(total, abs=len(rows))

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from attribution import Journeys, Linear, compare, default_models, usable_models
+from attribution import Hazard, Journeys, Linear, attribute, compare, default_models, usable_models
+from attribution.evaluate.causal import causal
 from attribution.model import example_journeys
-from attribution.names import UNATTRIBUTED
+from attribution.names import ORGANIC, UNATTRIBUTED
 from attribution.present import (
     charts,
     comparison_sections,
@@ -183,6 +184,98 @@ def test_the_range_plot_shows_every_model_at_its_place() -> None:
     scale = charts.nice_scale(0.0, largest)
     for figure in wide[report.headline]:
         assert f'cx="{scale.at(figure):.2f}%"' in html
+
+
+def with_hazard(report: Report) -> Report:
+    return replace(report, causal=causal(report.journeys, report.comparison.interval))
+
+
+def diamonds(html: str) -> list[float]:
+    return [float(x) for x in re.findall(r'<svg x="([\d.]+)%"[^>]*><path class="diamond"', html)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "500 channels"])
+def test_every_kind_of_journeys_has_diamonds_or_says_why_not(kind: str, language: str) -> None:
+    report = with_hazard(report_on(KINDS[kind], language))
+    plain = re.sub(r"<style>.*?</style>", "", whole(report), flags=re.S)
+    assert "nan" not in plain.lower()
+    assert not re.search(r"[{}]", plain)
+    told = report.words(f"hazard_{report.causal.reason or 'no_times'}")
+    assert (told in plain) == (bool(report.causal.reason) and report.credited)
+    assert bool(diamonds(plain)) == (kind == "with times")
+
+
+def test_the_diamond_stands_where_the_causal_model_puts_it() -> None:
+    report = with_hazard(report_on(KINDS["with times"], interval=0.9))
+    html = str(credit_sections.credit_by_model(report)._repr_html_())
+    credit = attribute(report.journeys, Hazard(), 0.9).frame().set_index("channel")
+    wide = report.wide.drop(index=UNATTRIBUTED)
+    margins = [report.margin(report.headline, [name]) for name in report.channels.index]
+    ends = report.channels[report.headline].to_numpy() + np.outer((-1, 1), margins)
+    rows = credit["value"].drop(UNATTRIBUTED)
+    largest = max(wide.to_numpy().max(), ends.max(), rows.max(), report.unattributed[1])
+    scale = charts.nice_scale(min(0.0, float(ends.min())), float(largest))
+    names = [*report.channels.index, ORGANIC]
+    wanted = [scale.at(rows[name]) for name in names]
+    assert diamonds(html) == pytest.approx([50.0, *wanted], abs=0.01)  # one is in the legend
+    whiskers = re.findall(r'class="interval caused" x1="([\d.]+)%" x2="([\d.]+)%"', html)
+    spans = credit.loc[names, ["value_low", "value_high"]].clip(scale.low, scale.high)
+    drawn = np.array(whiskers, float)
+    np.testing.assert_allclose(
+        drawn, [[scale.at(x) for x in span] for span in spans.to_numpy()], atol=0.01
+    )
+    spoken = report.words.written(float(rows[names[0]]), report.unit)
+    assert f"Hazard {spoken} ±" in html
+    assert "Hazard: estimated as caused, 90% interval" in html
+
+
+def test_the_diamond_leaves_every_other_figure_as_it_is() -> None:
+    plain = report_on(KINDS["with times"], interval=0.9)
+    both = with_hazard(plain)
+    for section in (credit_sections.credit_by_model, credit_sections.exact_and_distances):
+        before, after = (_rows(section(each)._repr_html_()) for each in (plain, both))
+        known = {row[0]: row for row in after if row}
+        for row in (row for row in before if row):
+            assert known.pop(row[0], row)[: len(row)] == row
+    assert comparison_sections.opening(both)._repr_html_() == (
+        comparison_sections.opening(plain)._repr_html_()
+    )
+
+
+def test_the_causal_column_closes_and_leaves_out_what_is_not_stated() -> None:
+    report = with_hazard(report_on(KINDS["with times"]))
+    effects = report.causal.credit.caused.effects.copy()
+    silent = report.channels.index[0]
+    effects.loc[effects["channel"] == silent, "conversions"] = np.nan
+    caused = replace(report.causal.credit.caused, effects=effects)
+    credit = replace(report.causal.credit, caused=caused)
+    report = replace(report, causal=replace(report.causal, credit=credit))
+    rows = {row[0]: row[1:] for row in _rows(str(credit_sections._exact(report))) if row}
+    column = {name: cells[-1] for name, cells in rows.items()}
+    models = len(report.wide.columns)
+    assert column[silent] == "–"
+    assert rows["Organic"][:models] == ["–"] * models
+    figures = [float(x.replace(",", "")) for x in column.values() if x != "–"]
+    half = 0.5 * 10.0**-report.unit.decimals
+    assert sum(figures[:-1]) == pytest.approx(figures[-1], abs=half * len(figures))
+    own = float(credit.frame().set_index("channel")["value"][silent])
+    assert column["Channels Hazard cannot tell"] == report.words.written(own, report.unit)
+    html = str(credit_sections.credit_by_model(report)._repr_html_())
+    assert len(diamonds(html)) == 1 + len(report.channels) - 1 + 1  # legend, others, organic
+    assert "Hazard says nothing of 1 channel:" in html
+
+
+def test_an_organic_row_far_off_the_axis_is_said_in_words() -> None:
+    report = with_hazard(report_on(KINDS["with times"]))
+    credit = report.causal.credit
+    credit = replace(credit, organic=credit.organic * 1_000.0)
+    far = replace(report, causal=replace(report.causal, credit=credit))
+    near, html = (
+        str(credit_sections.credit_by_model(each)._repr_html_()) for each in (report, far)
+    )
+    assert len(diamonds(html)) == len(diamonds(near)) - 1
+    assert re.search(r'Organic</td><td class="plot"><span class="beyond">', html)
 
 
 def test_a_scale_has_round_ticks_inside_the_values() -> None:
