@@ -1,6 +1,8 @@
 """Measure every number the project promises, and write them into benchmarks/README.md.
 
 `make bench` does it; without make: `python -m benchmarks --repeats 3 --paths paths.csv`.
+`python -m benchmarks truth` holds models against worlds whose truth is known, into
+benchmarks/truth.md: see `benchmarks.truth.command`.
 """
 
 from __future__ import annotations
@@ -105,4 +107,8 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["truth"]:
+        from benchmarks.truth.command import main as truth
+
+        sys.exit(truth(sys.argv[2:]))
     sys.exit(main())

@@ -1,0 +1,1 @@
+"""The scoreboard: models against worlds whose truth is known."""
