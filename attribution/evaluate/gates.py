@@ -47,6 +47,7 @@ __all__ = [
 
 FEWEST_ORDERS = 100  # in the likelihood: with fewer even one effect is told within half its size
 LEVEL = 0.95
+_ONE_PERCENT = 2.33  # standard deviations
 _APART = 2.0  # standard errors between a credit and a test that count as disagreement
 _MOST_VALUES = 8  # of a label of people that organic demand may depend on
 _LISTED = 2  # tests to recommend
@@ -243,10 +244,25 @@ def holdout_gate(journeys: Journeys) -> HeldOut:
     frame = _told_frame(told)
     if max(one.over(None)[1], best.over(None)[1]) <= 0:
         return HeldOut(frame, None, Finding("holdout", Outcome.FAILED, "no_gain", numbers))
-    several = len(facts_of(journeys).touched) > 1
-    if several and best.over(one)[1] <= 0:
+    facts = facts_of(journeys)
+    chance = _chance_gain(len(facts.touched), best.orders, facts.counted - best.orders)
+    alike = best.over(one)[1] <= 0 and float((best.gains - one.gains).sum()) <= chance
+    if len(facts.touched) > 1 and alike:
         return HeldOut(frame, chosen, Finding("holdout", Outcome.FAILED, "channels_alike", numbers))
     return HeldOut(frame, chosen, Finding("holdout", Outcome.PASSED, "gain", numbers))
+
+
+def _chance_gain(channels: int, told: float, fitted: float) -> float:
+    """Return the gain in nats that effects of channels that are alike have in 1 % of draws.
+
+    Of k further parameters that do nothing, estimated on n orders and told m others, the gain is
+    g'd - d'Jd / 2 with d and g normal of variance 1 / (information of n) and J: of mean -k r / 2
+    and variance k (r + r^2 / 2), where r = m / n. An interval by blocks also has the spread of a
+    gain that is there, so a gain far beyond chance counts even where that interval is wide.
+    """
+    further, ratio = max(channels - 1, 1), told / max(fitted, 1.0)
+    spread = float(np.sqrt(further * (ratio + ratio**2 / 2)))
+    return -further * ratio / 2 + _ONE_PERCENT * spread
 
 
 def _total(told: _Told) -> float:

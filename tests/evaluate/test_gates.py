@@ -164,7 +164,7 @@ def test_placebos_are_empty_in_nineteen_of_twenty_seeds() -> None:
     for seed in range(20):
         journeys = attribution.simulate("independent", people=20_000, seed=seed).journeys
         empty += not inclination(journeys, Hazard(), "3D", seed)["inclined"].any()
-    assert empty >= 18  # of intervals at 95 % together: 17 or fewer in 8 %; measured 20
+    assert empty >= 18  # of intervals at 95 % together: 17 or fewer in 8 % of draws
 
 
 # ---------------------------------------------------------------------- experiments, over-claim
