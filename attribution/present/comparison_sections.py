@@ -33,6 +33,10 @@ _MONEY = {
     "net_fen": "read_net_fen",
     "net_expected_fen": "read_net_expected_fen",
 }
+_BESIDE_ORGANIC = {  # of orders without a touchpoint, where a model may call them organic
+    "subtitle_credited": "subtitle_credited_organic",
+    "subtitle_orders": "subtitle_orders_organic",
+}
 
 
 def opening(report: Report) -> Fragment:
@@ -43,9 +47,9 @@ def opening(report: Report) -> Fragment:
     if totals[0]:
         kind = "subtitle_credited" if report.measure == VALUE else "subtitle_orders"
         credited = totals[0] - lost_orders
-        ending = "_organic" if any(report.organic_by_model.values()) else ""
+        told = _BESIDE_ORGANIC[kind] if any(report.organic_by_model.values()) else kind
         detail = words(
-            f"{kind}{ending}" if lost_orders else f"{kind}_all",
+            told if lost_orders else f"{kind}_all",
             credited=report.amount(totals[0] - lost_orders, totals[1] - lost_money),
             orders=words("orders", count=words.count(credited)),
             models=len(report.comparison.credits),
