@@ -39,7 +39,7 @@ def report_on(workspace: Workspace, language: str = "en", **days: str) -> Overvi
     return OverviewReport(
         found, attribution.claims(store), quality_of(store), None,
         words_in(language, minor=100), ("", ""), PAGES, "Acme", "a source",
-        causal(found.priced(journeys)),
+        causal=causal(found.priced(journeys)),
     )  # fmt: skip
 
 
