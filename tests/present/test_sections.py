@@ -266,6 +266,20 @@ def test_the_causal_column_closes_and_leaves_out_what_is_not_stated() -> None:
     assert "Hazard says nothing of 1 channel:" in html
 
 
+@pytest.mark.parametrize(("model", "beside"), [(Hazard(), False), (Hazard("3D"), True)])
+def test_the_model_is_not_shown_twice(model: Hazard, beside: bool) -> None:
+    journeys = KINDS["with times"]
+    comparison = compare(journeys, [*default_models(), model])
+    report = Report(journeys, comparison, [], words_in("en"), headline="Shapley", source="x")
+    html = str(credit_sections.credit_by_model(with_hazard(report))._repr_html_())
+    assert bool(diamonds(html)) == beside
+    assert html.count(">Organic</td>") == 1  # the compared model knows of it, too
+    [organic] = [row for row in _rows(html) if row and row[0] == "Organic"]
+    assert organic[-1] == report.words("why_organic")
+    rows = _rows(credit_sections._exact(with_hazard(report)))
+    assert len(rows[-1]) == 1 + len(comparison.credits) + beside
+
+
 def test_an_organic_row_far_off_the_axis_is_said_in_words() -> None:
     report = with_hazard(report_on(KINDS["with times"]))
     credit = report.causal.credit
