@@ -64,8 +64,9 @@ def test_the_page_says_where_the_causal_model_loses(tmp_path, monkeypatch):
     found = {name: [] for name in command.sections(command.QUICK)} | {"speed": {}}
     found["board"] = [world("equal", seed, Linear=1.0) for seed in (0, 1)]
     found["board"] += [world("independent", seed) for seed in (0, 1)]
-    rows = page.write(page.Measured("quick", 20_000, 2, "abc", found))
+    rows = page.write(page.Measured("quick", 20_000, 2, "abc", found, {"board": 3, "files": 0}))
     text = (tmp_path / "truth.md").read_text(encoding="utf-8")
+    assert "there are still to come 3 of board." in text
     assert "Of 2 kinds of worlds" in text
     assert "- In 0 (equal): Linear is 1.0 away, Hazard 2.5." in text
     assert "0 (0.88), 1 (0.88)" in text  # 7 of 8 intervals hold

@@ -252,9 +252,13 @@ class HazardFit:
         From the information matrix; zero for a channel whose effect is zero at the maximum.
         """
         by_term, moved = self.found.problem.caused(self.found.theta)
+        came, along = self.found.problem.caused_by_chance(self.found.theta)
         removed = self._passed_on @ self._removed
         slope = removed @ moved
-        variance = np.einsum("cp,pq,cq->c", slope, self.found.covariance, slope)
+        variance = np.einsum(
+            "cp,pq,cq->c", slope, self.found.covariance, slope + 2 * removed @ along
+        )
+        variance += np.einsum("ct,tu,cu->c", removed, came, removed)
         return removed @ by_term, np.sqrt(np.maximum(variance, 0))
 
     def in_test(self, number: int) -> tuple[float, float]:

@@ -366,6 +366,10 @@ class Additive:
             by[here, self.rates + self.clock] = beta * cost.by_log
         return beta * cost.value, by
 
+    def caused_by_chance(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Return zeros: what is expected to be caused does not count the orders that came."""
+        return np.zeros((self.terms, self.terms)), np.zeros((self.terms, len(theta)))
+
     def acted(self, theta: Floats) -> Floats:
         """Return (terms,) how many touchpoints have each term, each as far as it acted."""
         return self.compensators(theta).value

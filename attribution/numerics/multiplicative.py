@@ -35,6 +35,7 @@ from attribution.numerics.likelihood import Bounds, Gradient
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -346,6 +347,12 @@ class Multiplicative:
 
         Its expectation is that of minus the second derivative of the log-likelihood.
         """
+        design = self._scores(theta)
+        weighted = design.multiply(self.orders.weight[:, None]).tocsr()
+        return np.asarray((design.T @ weighted).toarray())
+
+    def _scores(self, theta: Floats) -> csr_array:
+        """Return (n, p) the derivatives of log lambda at the orders."""
         from scipy.sparse import csr_array
 
         orders, groups, n = self.orders, self.groups, len(self.orders.group)
@@ -363,8 +370,7 @@ class Multiplicative:
             ),
             shape=(n, self.rates + 1),
         )
-        whole = (design.T @ design.multiply(orders.weight[:, None]).tocsr()).toarray()
-        return np.asarray(whole[: len(theta), : len(theta)])
+        return design[:, : len(theta)]
 
     # ------------------------------------------------------------------ what it says
 
@@ -388,6 +394,32 @@ class Multiplicative:
         if self.clocks:
             by[here, self.rates] = np.bincount(term, weight * stays * b[term] * faded, terms)
         return np.asarray(np.bincount(term, weight * (1 - stays), terms), dtype=float), by
+
+    def caused_by_chance(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Return (terms, terms) and (terms, p): how `caused` varies with which orders came.
+
+        `caused` sums w = 1 - e^-u over the orders that came, and these vary about their rate. With
+        M the orders less what was expected, it is off by the integral of w dM, beside what it is
+        off because the estimates are: by the inverse information times the integral of the scores
+        dM (Andersen & Gill 1982). The sums over orders of w w' and of w scores' stand for the
+        variance of the first and for its covariance with the scores.
+        """
+        from scipy.sparse import csr_array
+
+        orders = self.orders
+        left, _, _ = self._at_orders(theta)
+        shape = (len(orders.group), self.terms)
+        # A term's touchpoints before one order add up where they share a place.
+        reach = csr_array(csr_array((left, (orders.row, orders.term)), shape=shape))
+        reach.sum_duplicates()
+        b = theta[self.groups : self.rates]
+        gone = csr_array((-np.expm1(-b[reach.indices] * reach.data), reach.indices, reach.indptr),
+                         shape=shape)  # fmt: skip
+        weighted = gone.multiply(orders.weight[:, None]).tocsr()
+        return (
+            np.asarray((gone.T @ weighted).toarray()),
+            np.asarray((weighted.T @ self._scores(theta)).toarray()),
+        )
 
     def acted(self, theta: Floats) -> Floats:
         """Return (terms,) how many touchpoints have each term."""

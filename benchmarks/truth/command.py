@@ -58,7 +58,8 @@ def main(given: list[str]) -> int:
         speed.write_text(json.dumps(_speed()), encoding="utf-8")
     found: dict[str, Any] = {name: results(tasks, folder) for name, tasks in groups.items()}
     found["speed"] = json.loads(speed.read_text(encoding="utf-8")) if speed.exists() else {}
-    measured = page.Measured(size.name, size.people, size.seeds, _commit(folder), found)
+    missing = {name: len(tasks) - len(found[name]) for name, tasks in groups.items()}
+    measured = page.Measured(size.name, size.people, size.seeds, _commit(folder), found, missing)
     rows = page.write(measured)
     for row in rows:
         print(" | ".join(row.cells()), flush=True)

@@ -119,6 +119,31 @@ def test_derivatives(seed: int):
     assert np.abs(by.T - (ahead - caused) / step).max() < 1e-3
 
 
+def test_what_chance_does_to_orders_is_summed_over_them():
+    problem, journeys = made(4)
+    mu, b, h = np.array([0.05, 0.1]), np.array([0.4, 1.5, 0.9]), 1.7
+    theta = np.concatenate([mu, b, [np.log(h)]])
+    came, along = problem.caused_by_chance(theta)
+    squares, products, information = np.zeros((3, 3)), np.zeros((3, 6)), np.zeros((6, 6))
+    for ages, codes, _, _, own, ordered, _ in journeys:
+        if not ordered:
+            continue
+        gone, score = np.zeros(3), np.zeros(6)
+        score[own] = 1 / mu[own]
+        for a, c in zip(ages, codes, strict=True):
+            left = np.exp(-LN2 / h * a)
+            gone[c] += b[c] * left
+            score[2 + c] += left
+            score[5] += b[c] * left * LN2 / h * a
+        gone = 1 - np.exp(-gone)
+        squares += np.outer(gone, gone)
+        products += np.outer(gone, score)
+        information += np.outer(score, score)
+    assert np.abs(came - squares).max() < 1e-9
+    assert np.abs(along - products).max() < 1e-9
+    assert np.abs(problem.information(theta) - information).max() < 1e-9 * information.max()
+
+
 def test_an_order_is_shared_whole():
     problem, _ = made(5)
     theta = np.array([0.05, 0.1, 0.4, 1.5, 0.9, 0.3])
