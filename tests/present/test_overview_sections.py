@@ -274,7 +274,8 @@ def test_what_would_have_come_anyway_is_told_apart(english: OverviewReport, tmp_
         attribution.open_journeys(doubted(tmp_path)), [LastTouch(), Sceptic()], headline="Sceptic"
     )
     for language, word in (("en", "Organic"), ("zh", "自然成交")):
-        report = replace(english, roi=found, words=words_in(language, minor=100))
+        words = words_in(language, minor=100)
+        report = replace(english, roi=found, words=words, causal=None)
         html = html_of(report)
         assert ORGANIC not in html
         rows = rows_of(sections.who_and_what_changed(report)._repr_html_())
