@@ -308,6 +308,8 @@ def _intervals(
             ratio = 1000 * taken["replicate"] / taken["interval"]
             cells += [f"{taken['interval'] * 1000:.0f} ms", f"{taken['replicate']:.4f} s",
                       f"{ratio:.0f}"]  # fmt: skip
+        else:
+            cells += ["", "", ""]
         rows.append(cells)
     sets = sum(each["sets"] for each in found)
     yield from _table(
