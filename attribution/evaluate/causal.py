@@ -57,14 +57,18 @@ class Causal:
         effects = self.credit.effects
         return [str(name) for name in effects.loc[effects["conversions"].isna(), "channel"]]
 
+    @property
+    def _rows(self) -> tuple[str, ...]:
+        return () if self.credit is None else (*self.credit.channels, ORGANIC, UNATTRIBUTED)
+
     def estimate(self, names: Sequence[str], measure: str) -> Estimate | None:
         """Return what some rows together are estimated to have caused, in a measure.
 
-        Rows are channels, `(organic)` and `(unattributed)`. Channels in `unstated` are passed over;
-        None if nothing is stated of any.
+        Rows are channels, `(organic)` and `(unattributed)`. Channels in `unstated`, and those that
+        no touchpoint is of, are passed over; None if nothing is stated of any.
         """
-        known = set(names) - set(self.unstated)
-        return self._sum([name for name in names if name in known], measure)
+        stated = set(self._rows) - set(self.unstated)
+        return self._sum([name for name in names if name in stated], measure)
 
     def untold(self, measure: str) -> Estimate | None:
         """Return what is left for the channels in `unstated`, together; None if that is nothing."""
@@ -74,9 +78,8 @@ class Causal:
     def _sum(self, names: Sequence[str], measure: str) -> Estimate | None:
         if self.credit is None or not names:
             return None
-        every = [*self.credit.channels, ORGANIC, UNATTRIBUTED]
         column = self.credit.rows[:, self.credit.measures.index(measure)]
-        figures = dict(zip(every, column.tolist(), strict=True))
+        figures = dict(zip(self._rows, column.tolist(), strict=True))
         return Estimate(sum(figures[name] for name in names), self.credit.margin(names, measure))
 
 

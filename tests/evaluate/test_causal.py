@@ -78,6 +78,8 @@ def test_nothing_is_said_of_channels_whose_effect_is_not_stated() -> None:
     assert found.estimate(["x", "rare"], "value") is None
     alone = found.estimate(["alone"], "value")
     assert found.estimate(["alone", "x"], "value") == alone
+    assert found.estimate(["alone", "paid for, never met"], "value") == alone
+    assert found.estimate(["paid for, never met"], "value") is None
     untold = found.untold("value")
     rest = [found.estimate([name], "value").figure for name in (ORGANIC, UNATTRIBUTED)]
     assert untold.figure > 0
