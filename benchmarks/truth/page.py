@@ -28,6 +28,7 @@ CAUSAL = (
     board.MULTIPLICATIVE_INTENT, board.CHOSEN, board.INTENT_TESTS, board.FULL_TESTS,
 )  # fmt: skip
 MODELS = (*SHARING, *CAUSAL, board.LAST_TESTS)
+BARS_FOR = 60_000  # people
 LEAST = 0.9  # of intervals that hold, below which the page says so
 
 
@@ -61,6 +62,13 @@ def _lines(measured: Measured, rows: Sequence[Row]) -> Iterator[str]:
         "90; `--resume` goes on where a run was stopped, and `--only SECTION` does a part."
     )
     yield ""
+    if measured.people < BARS_FOR:
+        yield (
+            f"**This is the quick run: {measured.people:,} people in each world and "
+            f"{measured.seeds} seeds. The bars are for {BARS_FOR:,} people; with fewer, chance "
+            f"takes models {np.sqrt(BARS_FOR / measured.people):.1f} times as far from the truth.**"
+        )
+        yield ""
     left = [f"{count} of {name}" for name, count in measured.missing.items() if count]
     if left:
         yield f"**Not all is measured yet: there are still to come {', '.join(left)}.**"
