@@ -66,10 +66,6 @@ def _read_back(world: World, folder: Path) -> tuple[Journeys, dict[str, str]]:
     os.environ["ATTRIBUTION_KEY"] = KEY
     workspace = read_workspace(world.write(folder))
     ingest(workspace)
-    listed = pd.read_csv(folder / "people.csv", encoding="utf-8-sig")
-    people = listed.rename(columns={"person": "id_value"}).drop(columns="world_person")
-    journeys = join(
-        list(attribution.open_journeys(workspace, people=people.assign(id_type="member_id")))
-    )
+    journeys = join(list(attribution.open_journeys(workspace)))
     channels = pd.read_csv(folder / "channels.csv", encoding="utf-8-sig")
     return journeys, dict(channels[["label", "channel"]].to_numpy())

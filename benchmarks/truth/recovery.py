@@ -67,7 +67,7 @@ def against_blocks(people: int, seed: int) -> dict[str, Any]:
     replicates = np.array([found.effects()["effect"].to_numpy() for found in without])
     blocks = jackknife.standard_errors(replicates)
     inside = effects["low"].to_numpy() > 0  # at a bound there is no standard error
-    acted = effects["conversions"].to_numpy() / effects["effect"].to_numpy()
-    width = (effects["high"] - effects["conversions"]).to_numpy() / acted
-    ratio = width[inside] / NormalDist().inv_cdf((1 + LEVEL) / 2) / blocks[inside]
+    effect, conversions, high = effects.loc[inside, ["effect", "conversions", "high"]].to_numpy().T
+    width = (high - conversions) * effect / conversions
+    ratio = width / NormalDist().inv_cdf((1 + LEVEL) / 2) / blocks[inside]
     return {"seed": seed, "ratios": [round(float(each), 4) for each in ratio]}
