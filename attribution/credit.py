@@ -142,8 +142,10 @@ class Credit:
     def ends(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Return the lower and upper ends (channels + 2,) of each measure and of the share.
 
-        Where the credit is a sampled estimate, the error of the sample is part of the width.
-        Empty without intervals.
+        Where the credit is a sampled estimate, the error of the sample is part of the width. A
+        channel that a causal model gives nothing, its effect being at the bound of zero, ends
+        where the profile likelihood of `effects` does, an order being worth what all are on
+        average. Empty without intervals.
         """
         if self.replicates is None or self.interval is None:
             return {}
@@ -155,17 +157,25 @@ class Credit:
             errors = np.hypot(
                 jackknife.standard_errors(self.replicates[:, :, place]), drawn[:, place]
             )
-            found[name] = _about(
-                rows[:, place], jackknife.half_width(errors, self.interval, blocks)
-            )
+            low, high = _about(rows[:, place], jackknife.half_width(errors, self.interval, blocks))
+            found[name] = low, self._bounded(high, rows[:, place].sum())
         shares = shares_of(self.replicates)
         total = rows[:, 0].sum()
         drawn_share = drawn[:, 0] / total if total else drawn[:, 0]
         errors = np.hypot(jackknife.standard_errors(shares), drawn_share)
-        found["share"] = _about(
-            shares_of(rows), jackknife.half_width(errors, self.interval, blocks)
-        )
+        low, high = _about(shares_of(rows), jackknife.half_width(errors, self.interval, blocks))
+        found["share"] = low, self._bounded(high, 1.0)
         return found
+
+    def _bounded(self, high: NDArray[np.float64], whole: float) -> NDArray[np.float64]:
+        """Return upper ends (channels + 2,) with those of effects at the bound, of a whole."""
+        orders = float(self.rows[:, 0].sum())
+        if self.caused is None or not orders:
+            return high
+        effects, out = self.caused.effects, high.copy()
+        bound = np.flatnonzero((effects["conversions"] <= 0) & np.isfinite(effects["high"]))
+        out[bound] = effects["high"].to_numpy()[bound] / orders * whole
+        return out
 
     def margin(self, names: Sequence[str], measure: str) -> float | None:
         """Return half the width of the interval of a sum of rows; None without intervals.

@@ -227,6 +227,20 @@ def test_a_channel_that_no_order_followed_has_an_upper_end():
     assert effects["high"] == pytest.approx(1.645**2 / 2, rel=5e-3)
 
 
+def test_credit_at_the_bound_ends_where_the_effect_does():
+    found = world("independent", 2, 6000).journeys  # chance puts the silent channel at zero there
+    credit = attribute(found, Hazard(), interval=0.95)
+    effects = credit.effects.set_index("channel")
+    bound = effects.index[effects["conversions"] <= 0]
+    assert len(bound) == 1
+    frame = credit.frame().set_index("channel").loc[bound]
+    assert frame["conversions"].tolist() == [0.0] * len(bound)
+    assert frame["high"].to_numpy() == pytest.approx(effects.loc[bound, "high"].to_numpy())
+    worth = found.values["value"].sum() / found.conversions.sum()
+    assert frame["value_high"].to_numpy() == pytest.approx(frame["high"].to_numpy() * worth)
+    assert (frame["low"] == 0).all()
+
+
 def test_without_people_orders_without_touchpoints_stay_unattributed():
     found = journeys(5, people=False)
     alone = int(found.conversions[found.lengths == 0].sum())
