@@ -18,6 +18,7 @@ __all__ = ["Bounds", "Fit", "Gradient", "Likelihood", "fit", "fitted_at", "upper
 
 _STEPS = 100
 _HAIR = 1e-9
+_RESTARTS, _GAIN, _FLAT = 20, 1e-9, 1e-6
 _SINGULAR = 1e-8  # of a scaled information matrix: a direction nothing is known of
 
 
@@ -196,16 +197,22 @@ def _searched(problem: Likelihood, start: Floats) -> Floats:
             return 1e30, np.zeros_like(scaled)
         return -at.value / count, -at.slope * size / count
 
-    found = minimize(
-        objective,
-        start / size,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=np.column_stack([low / size, high / size]),
-        options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-8, "maxcor": 20},
-    )
+    best, value = start / size, np.inf
+    for _ in range(_RESTARTS):  # a step to where there is no likelihood ends a search too early
+        found = minimize(
+            objective,
+            best,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=np.column_stack([low / size, high / size]),
+            options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-8, "maxcor": 20},
+        )
+        best, gained, value = found.x, value - found.fun, float(found.fun)
+        inside = (best > low / size) & (best < high / size)
+        if not gained > _GAIN or np.abs(found.jac[inside]).max(initial=0.0) <= _FLAT:
+            break
     # What is as good as at its bound is there: a search ends a hair beside it.
-    theta = found.x * size
+    theta = best * size
     return np.asarray(np.where(theta - low < _HAIR * size, low, theta))
 
 

@@ -529,3 +529,14 @@ def test_too_many_channels_for_pairs_are_refused():
     )
     with pytest.raises(ModelError, match="62 channels apart"):
         attribute(wide, Hazard(pairs=True))
+
+
+@pytest.mark.slow
+def test_a_search_that_steps_to_where_there_is_no_likelihood_goes_on():
+    # Its second step makes the half-life so short that effects are out of all bounds.
+    found = world("short_half_life", 7, 60_000).journeys
+    before = between(found, 0, split_time(found))
+    model = Hazard(link="multiplicative")
+    fit = model.fitted(model.tally(before))
+    assert fit.found.converged
+    assert fit.half_life < pd.Timedelta("1D")
