@@ -209,7 +209,7 @@ def _searched(problem: Likelihood, start: Floats) -> Floats:
         )
         best, gained, value = found.x, value - found.fun, float(found.fun)
         inside = (best > low / size) & (best < high / size)
-        if not gained > _GAIN or np.abs(found.jac[inside]).max(initial=0.0) <= _FLAT:
+        if not gained > _GAIN or np.abs(objective(best)[1][inside]).max(initial=0.0) <= _FLAT:
             break
     # What is as good as at its bound is there: a search ends a hair beside it.
     theta = best * size
