@@ -169,12 +169,16 @@ class Credit:
 
     def _bounded(self, high: NDArray[np.float64], whole: float) -> NDArray[np.float64]:
         """Return upper ends (channels + 2,) with those of effects at the bound, of a whole."""
-        orders = float(self.rows[:, 0].sum())
-        if self.caused is None or not orders:
-            return high
-        effects, out = self.caused.effects, high.copy()
-        bound = np.flatnonzero((effects["conversions"] <= 0) & np.isfinite(effects["high"]))
-        out[bound] = effects["high"].to_numpy()[bound] / orders * whole
+        return np.asarray(np.where(self._at_bound > 0, self._at_bound * whole, high))
+
+    @property
+    def _at_bound(self) -> NDArray[np.float64]:
+        """(channels + 2,) the most of all orders that effects at the bound can have; else 0."""
+        out, orders = np.zeros(len(self.channels) + 2), float(self.rows[:, 0].sum())
+        if self.caused is not None and orders:
+            effects = self.caused.effects
+            bound = np.flatnonzero((effects["conversions"] <= 0) & np.isfinite(effects["high"]))
+            out[bound] = effects["high"].to_numpy()[bound] / orders
         return out
 
     def margin(self, names: Sequence[str], measure: str) -> float | None:
@@ -184,14 +188,30 @@ class Credit:
         """
         if self.replicates is None or self.interval is None:
             return None
-        place = self.measures.index(measure)
-        code = {name: at for at, name in enumerate((*self.channels, ORGANIC, UNATTRIBUTED))}
-        at = np.array([code[name] for name in names], dtype=np.int64)
+        place, at = self.measures.index(measure), self._places(names)
         error = jackknife.standard_errors(self.replicates[:, at, place].sum(axis=1))
         if self.errors is not None:
             drawn = self.errors[at[at < len(self.channels)], place]
             error = np.hypot(error, np.sqrt((drawn**2).sum()))
         return float(jackknife.half_width(error, self.interval, len(self.replicates)))
+
+    def span(self, names: Sequence[str], measure: str) -> tuple[float, float] | None:
+        """Return the ends of the interval of a sum of rows; None without intervals.
+
+        Of one row they are those of `ends`. What channels at the bound of zero can have stands
+        above the sum, as an error of its own beside that of the others.
+        """
+        margin = self.margin(names, measure)
+        if margin is None:
+            return None
+        at, column = self._places(names), self.rows[:, self.measures.index(measure)]
+        above = np.append(self._at_bound[at] * column.sum(), margin)
+        middle = float(column[at].sum())
+        return middle - margin, middle + float(np.sqrt((above**2).sum()))
+
+    def _places(self, names: Sequence[str]) -> NDArray[np.int64]:
+        code = {name: at for at, name in enumerate((*self.channels, ORGANIC, UNATTRIBUTED))}
+        return np.array([code[name] for name in names], dtype=np.int64)
 
     @property
     def removal_effects(self) -> pd.DataFrame | None:

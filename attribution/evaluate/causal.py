@@ -23,10 +23,10 @@ Reason = Literal["", "no_orders", "no_times", "no_nulls", "no_time", "no_maximum
 
 
 class Estimate(NamedTuple):
-    """What is estimated as caused: a figure, and half the width of its interval if it has one."""
+    """What is estimated as caused: a figure, and the ends of its interval if it has one."""
 
     figure: float
-    margin: float | None = None
+    ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class Causal:
             return None
         column = self.credit.rows[:, self.credit.measures.index(measure)]
         figures = dict(zip(self._rows, column.tolist(), strict=True))
-        return Estimate(sum(figures[name] for name in names), self.credit.margin(names, measure))
+        return Estimate(sum(figures[name] for name in names), self.credit.span(names, measure))
 
 
 def causal(journeys: Journeys | Iterable[Journeys], interval: float | None = None) -> Causal:

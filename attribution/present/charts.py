@@ -125,7 +125,7 @@ def range_marks(
     low, high = min(figures.values()), max(figures.values())
     middle = _ROW / 2
     parts = _grid(scale)
-    whisker = [] if margin is None else [_whisker(scale, figures[headline], margin)]
+    whisker = _around(scale, figures[headline], margin)
     if len(figures) == 1:
         diamond = _estimated(scale, caused)
         return _svg(_ROW, [*parts, *whisker, _dot("hollow", scale.at(low)), *diamond], label)
@@ -168,11 +168,7 @@ def estimate_row(scale: Scale, caused: Estimate, text: str, label: str) -> Marku
 def _estimated(scale: Scale, caused: Estimate | None) -> list[Markup]:
     if caused is None:
         return []
-    whisker = (
-        []
-        if caused.margin is None
-        else [_whisker(scale, caused.figure, caused.margin, kind="interval caused")]
-    )
+    whisker = [] if caused.ends is None else [_whisker(scale, caused.ends, "interval caused")]
     return [*whisker, _diamond(f"{scale.at(caused.figure):.2f}%")]
 
 
@@ -183,10 +179,16 @@ def _diamond(x: str) -> Markup:
     ).format(x, _ROW / 2)
 
 
-def _whisker(scale: Scale, middle: float, margin: float, kind: str = "interval") -> Markup:
-    ends = (max(scale.low, middle - margin), min(scale.high, middle + margin))
+def _around(scale: Scale, middle: float, margin: float | None) -> list[Markup]:
+    if margin is None:
+        return []
+    return [_whisker(scale, (middle - margin, middle + margin), "interval")]
+
+
+def _whisker(scale: Scale, ends: tuple[float, float], kind: str) -> Markup:
+    low, high = (min(max(end, scale.low), scale.high) for end in ends)
     return Markup('<line class="{}" x1="{:.2f}%" x2="{:.2f}%" y1="{y}" y2="{y}"/>').format(
-        kind, *(scale.at(end) for end in ends), y=_ROW / 2
+        kind, scale.at(low), scale.at(high), y=_ROW / 2
     )
 
 
@@ -201,8 +203,7 @@ def value_bar(scale: Scale, value: float, label: str, margin: float | None = Non
     bar = Markup('<rect class="bar" x="{:.2f}%" width="{:.2f}%" y="5" height="12"/>').format(
         start, end - start
     )
-    whisker = [] if margin is None else [_whisker(scale, value, margin)]
-    return _svg(_ROW, [*_grid(scale), bar, *whisker], label)
+    return _svg(_ROW, [*_grid(scale), bar, *_around(scale, value, margin)], label)
 
 
 def legend_mark(kind: str) -> Markup:

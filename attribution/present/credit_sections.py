@@ -175,9 +175,10 @@ def _causal_said(report: Report) -> str:
 
 def _caused_words(report: Report, caused: Estimate) -> str:
     text = f"{report.words('hazard')} {report.words.written(caused.figure, report.unit)}"
-    if caused.margin is None:
+    if caused.ends is None:
         return text
-    return f"{text} ±{report.words.written(caused.margin, report.unit)}"
+    low, high = (report.words.written(end, report.unit) for end in caused.ends)
+    return f"{text} ({low}–{high})"
 
 
 def _unattributed_row(
@@ -393,7 +394,8 @@ def _of_model(report: Report, model: str, members: list[str], *, plain: bool) ->
     known = [name for name in members if name in report.wide.index]
     if not known:
         return Markup("<td>–</td>")
-    figure = Estimate(float(report.wide.loc[known, model].sum()), report.margin(model, known))
+    span = report.comparison.credits[model].span(known, report.measure)
+    figure = Estimate(float(report.wide.loc[known, model].sum()), span)
     return _tinted(report, figure, known, plain=plain)
 
 
@@ -408,12 +410,11 @@ def _of_causal(
 def _tinted(report: Report, figure: Estimate, members: list[str], *, plain: bool) -> Markup:
     """Return a figure, tinted by the headline's for these rows; pointed at, with its interval."""
     words, unit = report.words, report.unit
-    value, margin = figure
+    value, ends = figure
     base = float(report.wide.loc[members, report.headline].sum())
     title, style = Markup(""), Markup("")
-    if margin is not None:
-        ends = (words.written(end, unit) for end in (value - margin, value + margin))
-        title = Markup(' title="{}"').format("–".join(ends))
+    if ends is not None:
+        title = Markup(' title="{}"').format("–".join(words.written(end, unit) for end in ends))
     apart = (value - base) / abs(base) if base else 0.0
     strength = min(1.0, abs(apart)) * 0.32
     if not plain and strength >= 0.016:

@@ -221,13 +221,14 @@ def test_the_diamond_stands_where_the_causal_model_puts_it() -> None:
     assert diamonds(html) == pytest.approx([50.0, *wanted], abs=0.01)  # one is in the legend
     whiskers = re.findall(r'class="interval caused" x1="([\d.]+)%" x2="([\d.]+)%"', html)
     spans = credit.loc[names, ["value_low", "value_high"]].clip(scale.low, scale.high)
-    spans[(rows[names] == 0).to_numpy()] = 0.0  # at its bound there is no margin to draw
     drawn = np.array(whiskers, float)
     np.testing.assert_allclose(
         drawn, [[scale.at(x) for x in span] for span in spans.to_numpy()], atol=0.01
     )
     spoken = report.words.written(float(rows[names[0]]), report.unit)
-    assert f"Hazard {spoken} ±" in html
+    span = credit.loc[names[0], ["value_low", "value_high"]]
+    low, high = (report.words.written(float(end), report.unit) for end in span)
+    assert f"Hazard {spoken} ({low}–{high})" in html
     assert "Hazard: estimated as caused, 90% interval" in html
 
 
