@@ -23,7 +23,7 @@ from attribution.evaluate import lift
 from attribution.evaluate.compare import Comparison, compare
 from attribution.evaluate.differences import difference
 from attribution.evaluate.explain import difference_steps, explain_difference
-from attribution.evaluate.period import in_period
+from attribution.evaluate.period import in_period, watched_in
 from attribution.intake.paths import read_paths, read_touchpoints
 from attribution.intake.shipped import shipped
 from attribution.journeys import Journeys
@@ -130,5 +130,6 @@ __all__ = [
     "tally_weights",
     "tune",
     "usable_models",
+    "watched_in",
     "write_ledger",
 ]

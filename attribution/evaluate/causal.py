@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from attribution.errors import MissingAges, ModelError
+from attribution.errors import DataError, MissingAges, ModelError
+from attribution.evaluate.period import watched_in
 from attribution.model import block_tallies, credit_with_interval
 from attribution.models.hazard import Hazard
-from attribution.names import ORGANIC, UNATTRIBUTED
+from attribution.names import DEFAULT_TIMEZONE, ORGANIC, UNATTRIBUTED
 from attribution.tally import sum_tallies
 
 if TYPE_CHECKING:
@@ -83,7 +84,13 @@ class Causal:
         return Estimate(sum(figures[name] for name in names), self.credit.span(names, measure))
 
 
-def causal(journeys: Journeys | Iterable[Journeys], interval: float | None = None) -> Causal:
+def causal(
+    journeys: Journeys | Iterable[Journeys],
+    interval: float | None = None,
+    since: str = "",
+    until: str = "",
+    tz: str = DEFAULT_TIMEZONE,
+) -> Causal:
     """Return what the hazard model estimates as caused, or why it says nothing.
 
     Data that do not bear the model are no error here: what else a report says still stands.
@@ -94,6 +101,8 @@ def causal(journeys: Journeys | Iterable[Journeys], interval: float | None = Non
         One batch or many; they are read once.
     interval
         Level of intervals, such as 0.95; see `attribute`. None: no intervals.
+    since, until, tz
+        Days in which people are watched, and their time zone; all if both are empty.
 
     Raises
     ------
@@ -101,9 +110,11 @@ def causal(journeys: Journeys | Iterable[Journeys], interval: float | None = Non
         If the level is none.
     """
     model = Hazard()
+    if since or until:
+        journeys = watched_in(journeys, since or "1970-01-02", until or "9999-12-30", tz)
     try:
         parts = block_tallies(journeys, [model])[0]
-    except MissingAges:
+    except (MissingAges, DataError):  # path counts, or journeys that nobody was watched for
         return Causal(None, "no_times")
     whole = sum_tallies(parts)
     if not whole.rows.amounts[:, 0].any():

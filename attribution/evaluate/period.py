@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +12,9 @@ import pandas as pd
 
 from attribution.errors import ConfigError, DataError, quoted
 from attribution.journeys import Journeys
+from attribution.journeys.window import between
 from attribution.model import reduced
+from attribution.names import DEFAULT_TIMEZONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["Period", "in_period"]
+__all__ = ["Period", "in_period", "watched_in"]
 
 
 def in_period(
     journeys: Journeys | Iterable[Journeys], first: str | date, last: str | date
 ) -> Period:
     """Return the journeys that belong to the days from `first` to `last`, both included.
+
+    A model of rates in time needs `watched_in` instead: what acted in the period is more than the
+    journeys that belong to it.
 
     A journey belongs to the day of its order, or of its last touchpoint where there is no order;
     one that ends in a live session, while that lasts, to the day the session starts on. Where
@@ -52,12 +57,52 @@ def in_period(
     DataError
         When it is walked over, for journeys without times.
     """
+    return Period(journeys, partial(_belonging, *_days_from(first, last)))
+
+
+def watched_in(
+    journeys: Journeys | Iterable[Journeys],
+    first: str | date,
+    last: str | date,
+    tz: str = DEFAULT_TIMEZONE,
+) -> Period:
+    """Return all journeys, of people who are watched in these days only: for a model of rates.
+
+    Touchpoints from before stay and act in the period as long as they do; the orders are those
+    that `in_period` has. One of them that is placed outside of the days, such as in a session past
+    midnight, stands outside of the likelihood.
+
+    Parameters
+    ----------
+    journeys
+        One batch or many, which say when people were watched.
+    first, last
+        Calendar days, both included.
+    tz
+        Their time zone.
+
+    Raises
+    ------
+    ConfigError
+        For what is no day, or a period that ends before it begins.
+    DataError
+        When it is walked over, for journeys that do not say when people were watched.
+    """
+    days = _days_from(first, last)
+    start, end = (
+        int(pd.Timestamp(day, unit="D").tz_localize(tz).timestamp() * 1_000)
+        for day in (days[0], days[1] + 1)
+    )
+    return Period(journeys, partial(_watched, days, (start, end)))
+
+
+def _days_from(first: str | date, last: str | date) -> tuple[int, int]:
     start, end = _day(first, "first"), _day(last, "last")
     if end < start:
         raise ConfigError(
             f"A period from {first} to {last} ends before it begins: exchange the two days."
         )
-    return Period(journeys, start, end)
+    return start, end
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,31 +110,49 @@ class Period:
     """The journeys of some days, batch by batch; each walk reads the source anew."""
 
     journeys: Journeys | Iterable[Journeys]
-    first: int
-    last: int
+    cut: Callable[[Journeys], Journeys]
 
     def __iter__(self) -> Iterator[Journeys]:
         """Yield every batch of the source with the journeys of these days alone."""
         whole = [self.journeys] if isinstance(self.journeys, Journeys) else self.journeys
-        return (_cut(batch, self.first, self.last) for batch in whole)
+        return (self.cut(batch) for batch in whole)
 
     def reduced(self, work: Callable[[Iterable[Journeys]], T], add: Callable[[T, T], T]) -> T:
         """Return the sum of what `work` finds in the batches, worked out where they lie."""
-        return reduced(self.journeys, partial(_worked, work, self.first, self.last), add)
+        return reduced(self.journeys, partial(_worked, work, self.cut), add)
 
 
 def _worked(
     work: Callable[[Iterable[Journeys]], T],
-    first: int,
-    last: int,
+    cut: Callable[[Journeys], Journeys],
     batches: Iterable[Journeys],
 ) -> T:
-    return work(_cut(batch, first, last) for batch in batches)
+    return work(cut(batch) for batch in batches)
 
 
-def _cut(journeys: Journeys, first: int, last: int) -> Journeys:
+def _belonging(first: int, last: int, journeys: Journeys) -> Journeys:
+    """Return the journeys of these days, without the time at risk, which is not of them alone."""
     day = _days(journeys)
-    return journeys.take((day >= first) & (day <= last))
+    chosen = journeys.take((day >= first) & (day <= last))
+    return replace(chosen, risk_until=chosen.risk_from)
+
+
+def _watched(days: tuple[int, int], bounds: tuple[int, int], journeys: Journeys) -> Journeys:
+    """Return journeys watched between two instants, whose orders are those of some days."""
+    seen = between(journeys, *bounds)
+    day = _days(journeys)
+    ordered = seen.conversions > 0
+    other = ordered & ((day < days[0]) | (day > days[1]))
+    found = replace(
+        seen,
+        conversions=np.where(other, 0, seen.conversions),
+        nulls=np.where(other, seen.conversions, seen.nulls),
+        values={name: np.where(other, 0.0, column) for name, column in seen.values.items()},
+    )
+    assert seen.watched_from is not None and seen.watched_until is not None  # noqa: PT018, S101
+    assert seen.risk_from is not None and seen.risk_until is not None  # noqa: PT018, S101
+    acts = (seen.watched_until > seen.watched_from) | (seen.risk_until > seen.risk_from)
+    return found.take(acts | (ordered & ~other))
 
 
 def _days(journeys: Journeys) -> NDArray[np.int32]:

@@ -87,8 +87,9 @@ def check(tally: HazardTally, tests: Sequence[LiftTest]) -> None:
         )
     if not tally.at_risk.sum() > 0:
         raise ModelError(
-            "Hazard needs time in which orders could have come: here every journey opens and "
-            f"closes in the same instant. Check the times of touchpoints and orders. {rest}"
+            "Hazard needs time in which orders could have come, and there is none: every journey "
+            "opens and closes in the same instant, or journeys were chosen by in_period. Check the "
+            f"times of touchpoints and orders; for a period, use attribution.watched_in. {rest}"
         )
 
 

@@ -13,14 +13,18 @@ import pytest
 from attribution import (
     ConfigError,
     DataError,
+    Hazard,
     Journeys,
     LastTouch,
     Linear,
     Markov,
+    ModelError,
     attribute,
     compare,
     difference,
     in_period,
+    simulate,
+    watched_in,
 )
 from attribution.tally import sum_tallies
 
@@ -129,3 +133,36 @@ def test_path_counts_have_no_days() -> None:
     counted = Journeys.from_paths(paths, value=None, nulls=None)
     with pytest.raises(DataError, match="Path counts have no times"):
         attribute(in_period(counted, "2026-11-01", "2026-11-02"), LastTouch())
+
+
+def test_a_model_of_rates_watches_the_days_and_keeps_what_acted_before() -> None:
+    planted = simulate("independent", people=20_000, seed=2)
+    halves = [("2026-11-01", "2026-11-15"), ("2026-11-16", "2026-11-30")]
+    found = [attribute(watched_in(planted.journeys, *days), Hazard(), 0.95) for days in halves]
+    for credit, days in zip(found, halves, strict=True):
+        # A half tells a half-life of 3 days to about 0.3 days.
+        assert credit.half_life / pd.Timedelta("1D") == pytest.approx(3, abs=1)
+        frame = credit.frame().set_index("channel")
+        belonging = sum(batch.conversions.sum() for batch in in_period(planted.journeys, *days))
+        assert frame["conversions"].sum() == pytest.approx(belonging)
+        assert "(unattributed)" not in frame.index
+    apart = difference(*found).set_index("channel")
+    assert ((apart["low"] <= 0) & (apart["high"] >= 0)).loc["(organic)"]
+
+
+def test_what_a_model_of_rates_says_of_parts_adds_up(journeys: Journeys) -> None:
+    model = Hazard("1D")
+    fit = model.fitted(model.tally(journeys))
+    parts = [
+        fit.loglik(model.tally(batch))
+        for days in ((DAYS[0], DAYS[7]), (DAYS[8], DAYS[-1]))
+        for batch in watched_in(journeys, *days)
+    ]
+    assert sum(parts) == pytest.approx(fit.loglik(model.tally(journeys)), rel=1e-4)
+
+
+def test_journeys_chosen_by_their_day_are_refused_by_a_model_of_rates(journeys: Journeys) -> None:
+    with pytest.raises(ModelError, match="watched_in"):
+        attribute(in_period(journeys, DAYS[0], DAYS[9]), Hazard())
+    with pytest.raises(ConfigError, match="ends before it begins"):
+        watched_in(journeys, DAYS[3], DAYS[2])
