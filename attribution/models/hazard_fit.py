@@ -31,6 +31,7 @@ __all__ = ["LEVEL", "HazardFit"]
 LEVEL = 0.95
 _FEW = 10  # touchpoints below which nothing is said of a channel
 _FLOW_SIGMA = 4.0
+_SHORT_OF_ALL = 0.999
 _FLAT = 1e-3  # how much of an unknown direction an estimate may hold
 
 
@@ -138,7 +139,8 @@ class HazardFit:
         channels = len(self.tally.channels)
         if not self.seeding or not self.seeded.any():
             return np.eye(channels)
-        return np.asarray(np.linalg.inv(np.eye(channels) - 0.999 * self.seeded))
+        # Channels that bring about all of one another would be worth an endless sum.
+        return np.asarray(np.linalg.inv(np.eye(channels) - _SHORT_OF_ALL * self.seeded))
 
     def _by_channel(self, shared: Floats) -> Floats:
         """Return (..., channels + 1, measures): credit of channels, then of organic orders.
